@@ -1,0 +1,1 @@
+"""Fictitious population, failure switches, settable clock, test certificate authority."""

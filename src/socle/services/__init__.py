@@ -1,0 +1,1 @@
+"""One folder a service, each the only owner of its tables."""

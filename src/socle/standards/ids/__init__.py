@@ -1,0 +1,1 @@
+"""Identifiers of persons, professionals, structures and objects, with their check digits."""

@@ -1,0 +1,77 @@
+"""INS, the national health identity: matricule, authority, check key, and their HL7 form.
+
+Source: Référentiel INS; spec of the NIR key; CI-SIS "Partage de documents" for the CX form.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NewType
+
+import msgspec
+
+from socle.standards.errors import MalformedInput, Text
+
+#: 13 characters of NIR or NIA followed by the 2 digits of the key.
+Matricule = NewType("Matricule", str)
+
+OID_NIR: Final = "1.2.250.1.213.1.4.8"
+OID_NIA: Final = "1.2.250.1.213.1.4.9"
+OID_NIR_TEST: Final = "1.2.250.1.213.1.4.10"
+OID_NIR_DEMO: Final = "1.2.250.1.213.1.4.11"
+#: Authorities whose matricules may key a record. The calculated INS (`…4.2`) is obsolete and refused.
+AUTHORITIES: Final = frozenset({OID_NIR, OID_NIA, OID_NIR_TEST, OID_NIR_DEMO})
+
+_MATRICULE = re.compile(r"[1-8]\d{5}[0-9AB]\d{6}\d{2}")
+_CX = re.compile(r"(?P<matricule>[0-9AB]{15})\^\^\^&(?P<oid>[0-9.]+)&ISO\^NH(?:\^.*)?")
+
+
+class Ins(msgspec.Struct, frozen=True, order=True):
+    """A matricule and the authority that gave it: together they name one person.
+
+    >>> Ins("284076938304258", OID_NIR_TEST).to_cx()
+    '284076938304258^^^&1.2.250.1.213.1.4.10&ISO^NH'
+    """
+
+    matricule: str
+    oid: str
+
+    def to_cx(self) -> str:
+        """The XDS and VIHF form ``{matricule}^^^&{OID}&ISO^NH``."""
+        return f"{self.matricule}^^^&{self.oid}&ISO^NH"
+
+    @staticmethod
+    def from_cx(text: str) -> Ins:
+        """Reads ``{matricule}^^^&{OID}&ISO^NH``. Raises ``MalformedInput`` (code ``InvalidINS``)."""
+        match = _CX.fullmatch(text.strip())
+        if match is None or match["oid"] not in AUTHORITIES:
+            raise MalformedInput(
+                "InvalidINS",
+                Text("L'identifiant du patient n'est pas un INS.", "The patient identifier is not an INS."),
+                remedy=Text(
+                    "Écrivez {matricule de 15 caractères}^^^&{OID de l'INS}&ISO^NH.",
+                    "Write {15-character matricule}^^^&{INS OID}&ISO^NH.",
+                ),
+                requirement="CI-SIS Partage de documents, patientId",
+            )
+        return Ins(match["matricule"], match["oid"])
+
+
+def key_of(number: str) -> str:
+    """The two-digit key of the 13 characters ``number``: ``97 - (N mod 97)``, Corsica's letters read 2A→19, 2B→18.
+
+    >>> key_of("2840769383042"), key_of("192032A004118")
+    ('58', '74')
+    """
+    digits = number.replace("2A", "19", 1) if number[5:7] == "2A" else number
+    digits = digits.replace("2B", "18", 1) if number[5:7] == "2B" else digits
+    return f"{97 - int(digits) % 97:02d}"
+
+
+def is_valid_matricule(text: str) -> bool:
+    """Whether ``text`` has the shape of a 15-character matricule and the right key.
+
+    >>> is_valid_matricule("284076938304258"), is_valid_matricule("284076938304259")
+    (True, False)
+    """
+    return _MATRICULE.fullmatch(text) is not None and key_of(text[:13]) == text[13:]

@@ -1,0 +1,1 @@
+"""IHE XDS metadata as typed values, and their ebRIM XML form."""
