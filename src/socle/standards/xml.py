@@ -38,12 +38,11 @@ def parse(source: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEP
         load_dtd=False,
         dtd_validation=False,
         huge_tree=True,
-        target=None,
     )
     if b"<!DOCTYPE" in source[:4096] or b"<!ENTITY" in source[:4096]:
         raise _doctype_refused()
     try:
-        root = etree.fromstring(source, parser)
+        root: etree._Element = etree.fromstring(source, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         line, column = getattr(error, "position", (0, 0))
         raise MalformedInput(
