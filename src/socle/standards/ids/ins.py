@@ -11,18 +11,21 @@ from typing import Final, NewType
 import msgspec
 
 from socle.standards.errors import MalformedInput, Text
+from socle.standards.ids import oids
 
 #: 13 characters of NIR or NIA followed by the 2 digits of the key.
 Matricule = NewType("Matricule", str)
 
-OID_NIR: Final = "1.2.250.1.213.1.4.8"
-OID_NIA: Final = "1.2.250.1.213.1.4.9"
-OID_NIR_TEST: Final = "1.2.250.1.213.1.4.10"
-OID_NIR_DEMO: Final = "1.2.250.1.213.1.4.11"
+OID_NIR: Final = oids.INS_NIR
+OID_NIA: Final = oids.INS_NIA
+OID_NIR_TEST: Final = oids.INS_NIR_TEST
+OID_NIR_DEMO: Final = oids.INS_NIR_DEMO
 #: Authorities whose matricules may key a record. The calculated INS (`…4.2`) is obsolete and refused.
 AUTHORITIES: Final = frozenset({OID_NIR, OID_NIA, OID_NIR_TEST, OID_NIR_DEMO})
+#: Authorities whose keys are always right: elsewhere some official test matricules break it.
+KEYED_AUTHORITIES: Final = frozenset({OID_NIR, OID_NIA})
 
-_MATRICULE = re.compile(r"[1-8]\d{5}[0-9AB]\d{6}\d{2}")
+_MATRICULE = re.compile(r"[1-8][0-9]{4}(?:[0-9]{2}|2[AB])[0-9]{8}")
 _CX = re.compile(r"(?P<matricule>[0-9AB]{15})\^\^\^&(?P<oid>[0-9.]+)&ISO\^NH(?:\^.*)?")
 
 
@@ -55,6 +58,32 @@ class Ins(msgspec.Struct, frozen=True, order=True):
                 requirement="CI-SIS Partage de documents, patientId",
             )
         return Ins(match["matricule"], match["oid"])
+
+    @staticmethod
+    def typed(matricule: str, oid: str) -> Ins:
+        """An INS as a person types it: spaces removed, letters raised, and the key checked where keys are sure.
+
+        Raises ``MalformedInput`` (code ``InvalidINS``).
+
+        >>> Ins.typed("2 84 07 69 383 042 58", OID_NIR).matricule
+        '284076938304258'
+        """
+        compact = "".join(matricule.split()).upper()
+        if oid not in AUTHORITIES or _MATRICULE.fullmatch(compact) is None:
+            raise _typed_refused("15 caractères et un OID d'INS", "15 characters and an INS OID")
+        if oid in KEYED_AUTHORITIES and not is_valid_matricule(compact):
+            raise _typed_refused("la clé du matricule", "the key of the matricule")
+        return Ins(compact, oid)
+
+
+def _typed_refused(expected_fr: str, expected_en: str) -> MalformedInput:
+    return MalformedInput(
+        "InvalidINS",
+        Text("Ce n'est pas un matricule INS.", "This is not an INS matricule."),
+        location="matricule",
+        remedy=Text(f"Vérifiez {expected_fr}.", f"Check {expected_en}."),
+        requirement="Référentiel INS, matricule",
+    )
 
 
 def key_of(number: str) -> str:
