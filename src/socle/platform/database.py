@@ -15,16 +15,12 @@ import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TypeAlias, cast
 
 import asyncpg
 
-if TYPE_CHECKING:
-    Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
-    Pool = asyncpg.Pool[asyncpg.Record]
-else:
-    Connection = asyncpg.Connection
-    Pool = asyncpg.Pool
+#: A connection of the pool, inside or outside a transaction.
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 _HEADING = re.compile(r"^-- name: (\w+)\n((?:-- .*\n)*)", re.MULTILINE)
@@ -90,7 +86,7 @@ class Queries:
 class Database:
     """A pool of connections to one database."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self.pool = pool
 
     @classmethod
@@ -105,7 +101,13 @@ class Database:
         await self.pool.close()
 
     @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """One connection, each statement of which commits on its own."""
+        async with self.pool.acquire() as connection:
+            yield cast(Connection, connection)
+
+    @asynccontextmanager
     async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Connection]:
         """One transaction (read committed): committed at the end of the block, rolled back on an exception."""
-        async with self.pool.acquire() as connection, connection.transaction(readonly=read_only):
+        async with self.connection() as connection, connection.transaction(readonly=read_only):
             yield connection

@@ -1,0 +1,156 @@
+"""Master keys, and the data keys that they wrap: one ring of data keys for each patient (or mailbox).
+
+A data key never leaves the process unwrapped. Deleting a ring makes its owner's objects unreadable for ever.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from collections import OrderedDict
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
+
+from socle.platform.database import Connection, Database, Queries
+
+QUERIES = Queries("socle.platform", "keys.sql")
+
+_CACHED_KEYS = 10_000
+
+
+class MasterKey(msgspec.Struct, frozen=True):
+    """A 256-bit key that wraps data keys. ``id`` names it in the wrapped form."""
+
+    id: str
+    key: bytes
+
+
+class MasterKeys:
+    """The master keys in order of age: the last wraps, all unwrap."""
+
+    def __init__(self, keys: tuple[MasterKey, ...]) -> None:
+        self.active = keys[-1]
+        self._by_id = {key.id: key for key in keys}
+
+    @classmethod
+    def load(cls, path: Path) -> MasterKeys:
+        """The keys of the file ``path`` (JSON, mode 600), created with one key if it does not exist."""
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write(path, (_new_key(),))
+        return cls(tuple(msgspec.json.decode(path.read_bytes(), type=list[MasterKey])))
+
+    @classmethod
+    def rotate(cls, path: Path) -> MasterKeys:
+        """Adds a new active key to the file. Wrapped data keys are re-wrapped by ``KeyRings.rewrap``."""
+        keys = (*msgspec.json.decode(path.read_bytes(), type=list[MasterKey]), _new_key())
+        _write(path, keys)
+        return cls(keys)
+
+    def wrap(self, data_key: bytes) -> bytes:
+        """``data_key`` wrapped (RFC 3394) by the active key."""
+        return aes_key_wrap(self.active.key, data_key)
+
+    def unwrap(self, master_id: str, wrapped: bytes) -> bytes:
+        """The data key. Raises ``KeyError`` if the master key is not in the file."""
+        return aes_key_unwrap(self._by_id[master_id].key, wrapped)
+
+
+def _new_key() -> MasterKey:
+    return MasterKey(base64.b32encode(secrets.token_bytes(5)).decode().lower(), secrets.token_bytes(32))
+
+
+def _write(path: Path, keys: tuple[MasterKey, ...]) -> None:
+    temporary = path.with_suffix(".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(keys))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+class KeyRings:
+    """The data keys of all owners, kept wrapped in the table ``key_ring``; recently used ones are cached unwrapped."""
+
+    def __init__(self, database: Database, masters: MasterKeys) -> None:
+        self._database = database
+        self._masters = masters
+        self._cache: OrderedDict[tuple[UUID, int], bytes] = OrderedDict()
+        self._current: dict[UUID, int] = {}
+
+    async def current(self, owner: UUID) -> tuple[int, bytes]:
+        """The version and the data key with which new objects of ``owner`` are encrypted, created at first use.
+
+        The key is committed on its own, so that no rolled-back transaction takes it away: call it outside one.
+        """
+        version = self._current.get(owner)
+        if version is not None and (owner, version) in self._cache:
+            return version, self._cache[owner, version]
+        async with self._database.connection() as connection:
+            row = await QUERIES["find_current_key"].row(connection, patient_key=owner)
+            if row is None:
+                await QUERIES["add_first_key"].execute(
+                    connection,
+                    patient_key=owner,
+                    master_id=self._masters.active.id,
+                    wrapped=self._masters.wrap(secrets.token_bytes(32)),
+                )
+                row = await QUERIES["find_current_key"].row(connection, patient_key=owner)
+        assert row is not None
+        key = self._remember(owner, row["version"], self._masters.unwrap(row["master_id"], row["wrapped"]))
+        self._current[owner] = row["version"]
+        return row["version"], key
+
+    async def find(self, owner: UUID, version: int, connection: Connection | None = None) -> bytes | None:
+        """The data key ``version`` of ``owner``, or ``None`` when it was destroyed."""
+        cached = self._cache.get((owner, version))
+        if cached is not None:
+            return cached
+        if connection is None:
+            async with self._database.connection() as own:
+                return await self.find(owner, version, own)
+        row = await QUERIES["find_key"].row(connection, patient_key=owner, version=version)
+        if row is None:
+            return None
+        return self._remember(owner, version, self._masters.unwrap(row["master_id"], row["wrapped"]))
+
+    async def destroy(self, connection: Connection, owner: UUID) -> None:
+        """Deletes the ring of ``owner`` in the caller's transaction: its objects can never be read again."""
+        await QUERIES["delete_ring"].execute(connection, patient_key=owner)
+        self._current.pop(owner, None)
+        for key in [key for key in self._cache if key[0] == owner]:
+            del self._cache[key]
+
+    async def rewrap(self, *, batch: int = 1000) -> int:
+        """Wraps by the active master key every data key that an older one wraps; returns how many."""
+        done = 0
+        while True:
+            async with self._database.transaction() as connection:
+                rows = await QUERIES["lock_stale_keys"].rows(connection, master_id=self._masters.active.id, count=batch)
+                if not rows:
+                    return done
+                await QUERIES["replace_wrapping"].execute_many(
+                    connection,
+                    [
+                        {
+                            "patient_key": row["patient_key"],
+                            "version": row["version"],
+                            "master_id": self._masters.active.id,
+                            "wrapped": self._masters.wrap(self._masters.unwrap(row["master_id"], row["wrapped"])),
+                        }
+                        for row in rows
+                    ],
+                )
+                done += len(rows)
+
+    def _remember(self, owner: UUID, version: int, key: bytes) -> bytes:
+        self._cache[owner, version] = key
+        if len(self._cache) > _CACHED_KEYS:
+            oldest, _ = self._cache.popitem(last=False)
+            self._current.pop(oldest[0], None)
+        return key

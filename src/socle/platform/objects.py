@@ -1,0 +1,227 @@
+"""Documents as encrypted, content-addressed objects, on disk or on S3.
+
+The address of a content is its BLAKE2b under the owner's data key: the same content has the same address for the same
+owner, and tells nothing without the key. The stored form is ``b"S1"``, key version (2 bytes), nonce (12 bytes) and
+AES-256-GCM, bound to its owner and address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlparse
+from uuid import UUID
+
+import msgspec
+import obstore
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from obstore.store import MemoryStore, ObjectStore, from_url
+
+from socle.platform.database import Connection
+from socle.platform.keys import KeyRings
+
+_MAGIC = b"S1"
+_HEADER = len(_MAGIC) + 2 + 12
+#: Above this, encryption and hashing leave the event loop.
+_THREAD_BYTES = 256 * 1024
+
+
+class DamagedObject(Exception):
+    """An object is missing or its bytes are not what was written: storage is at fault, not the request."""
+
+
+class StoredObject(msgspec.Struct, frozen=True):
+    """Where and since when an object is stored. ``path`` is ``{2 hex}/{owner}/{address}``, ``age_s`` in seconds."""
+
+    path: str
+    age_s: float
+
+    @property
+    def owner(self) -> UUID:
+        """The owner, read from the path."""
+        return UUID(self.path.split("/")[1])
+
+    @property
+    def address(self) -> str:
+        """The address, read from the path."""
+        return self.path.split("/")[2]
+
+
+class ObjectBackend(Protocol):
+    """What a place for objects must do. ``put`` returns once the bytes are durable."""
+
+    async def put(self, path: str, content: bytes) -> None: ...  # noqa: D102
+    async def get(self, path: str) -> bytes | None: ...  # noqa: D102
+    async def delete(self, path: str) -> None: ...  # noqa: D102
+    def list(self) -> AsyncIterator[StoredObject]: ...  # noqa: D102
+
+
+class FileObjects:
+    """Objects as files. A written object is on disk, and so is its directory entry, before ``put`` returns."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    async def put(self, path: str, content: bytes) -> None:
+        """Writes, syncs and renames in a thread."""
+        await asyncio.to_thread(self._write, self._root / path, content)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        directory = path.parent
+        if not directory.exists():
+            self._make_directory(directory)
+        descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _sync_directory(directory)
+
+    def _make_directory(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        for parent in (directory.parent, self._root):
+            _sync_directory(parent)
+
+    async def get(self, path: str) -> bytes | None:
+        """The bytes, or ``None``."""
+        try:
+            return await asyncio.to_thread((self._root / path).read_bytes)
+        except FileNotFoundError:
+            return None
+
+    async def delete(self, path: str) -> None:
+        """Removes the file if it is there."""
+        await asyncio.to_thread((self._root / path).unlink, True)
+
+    async def list(self) -> AsyncIterator[StoredObject]:
+        """All objects, files of unfinished writes left out."""
+        for item in await asyncio.to_thread(lambda: list(self._walk())):
+            yield item
+
+    def _walk(self) -> Iterator[StoredObject]:
+        now = time.time()
+        for path in self._root.glob("??/*/*"):
+            if not path.name.startswith("."):
+                yield StoredObject(str(path.relative_to(self._root)), now - path.stat().st_mtime)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class RemoteObjects:
+    """Objects in S3, Azure, Google or memory, through obstore."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    async def put(self, path: str, content: bytes) -> None:
+        """Returns once the service acknowledged."""
+        await obstore.put_async(self._store, path, content)
+
+    async def get(self, path: str) -> bytes | None:
+        """The bytes, or ``None``."""
+        try:
+            result = await obstore.get_async(self._store, path)
+        except FileNotFoundError:
+            return None
+        return bytes(await result.bytes_async())
+
+    async def delete(self, path: str) -> None:
+        """Removes the object if it is there."""
+        try:
+            await obstore.delete_async(self._store, path)
+        except FileNotFoundError:
+            return
+
+    async def list(self) -> AsyncIterator[StoredObject]:
+        """All objects."""
+        now = time.time()
+        async for chunk in obstore.list(self._store):
+            for item in chunk:
+                yield StoredObject(item["path"], now - item["last_modified"].timestamp())
+
+
+def open_backend(url: str, directory: Path) -> ObjectBackend:
+    """The backend of ``url`` (``s3://…``, any that obstore knows, ``memory://``); if empty, files in ``directory``."""
+    if not url:
+        return FileObjects(directory)
+    if urlparse(url).scheme == "memory":
+        return RemoteObjects(MemoryStore())
+    return RemoteObjects(from_url(url))
+
+
+class ObjectVault:
+    """Encrypts what it stores under the owner's key and checks what it reads."""
+
+    def __init__(self, backend: ObjectBackend, rings: KeyRings) -> None:
+        self.backend = backend
+        self.rings = rings
+
+    async def put(self, owner: UUID, content: bytes) -> str:
+        """Stores ``content`` durably and returns its address. Call it before the transaction that refers to it.
+
+        If that transaction does not commit, the object is an orphan that ``orphans`` finds later.
+        """
+        version, key = await self.rings.current(owner)
+        if len(content) > _THREAD_BYTES:
+            address, sealed = await asyncio.to_thread(_seal, owner, version, key, content)
+        else:
+            address, sealed = _seal(owner, version, key, content)
+        await self.backend.put(_path(owner, address), sealed)
+        return address
+
+    async def get(self, owner: UUID, address: str, connection: Connection | None = None) -> bytes:
+        """The content at ``address``, checked. ``connection`` is used if the key is to be read from the database.
+
+        Raises ``DamagedObject`` if it is missing, altered, or its key was destroyed.
+        """
+        sealed = await self.backend.get(_path(owner, address))
+        if sealed is None or len(sealed) < _HEADER or not sealed.startswith(_MAGIC):
+            raise DamagedObject(f"object {address} is missing or has no header")
+        key = await self.rings.find(owner, int.from_bytes(sealed[2:4], "big"), connection)
+        if key is None:
+            raise DamagedObject(f"the key of object {address} was destroyed")
+        if len(sealed) > _THREAD_BYTES:
+            return await asyncio.to_thread(_open, owner, address, key, sealed)
+        return _open(owner, address, key, sealed)
+
+    async def delete(self, owner: UUID, address: str) -> None:
+        """Removes an object to which no row refers."""
+        await self.backend.delete(_path(owner, address))
+
+
+def _path(owner: UUID, address: str) -> str:
+    return f"{owner.hex[:2]}/{owner}/{address}"
+
+
+def _seal(owner: UUID, version: int, key: bytes, content: bytes) -> tuple[str, bytes]:
+    address = hashlib.blake2b(content, digest_size=32, key=key).hexdigest()
+    nonce = secrets.token_bytes(12)
+    body = AESGCM(key).encrypt(nonce, content, owner.bytes + address.encode())
+    return address, _MAGIC + version.to_bytes(2, "big") + nonce + body
+
+
+def _open(owner: UUID, address: str, key: bytes, sealed: bytes) -> bytes:
+    try:
+        return AESGCM(key).decrypt(sealed[4:_HEADER], sealed[_HEADER:], owner.bytes + address.encode())
+    except InvalidTag as error:
+        raise DamagedObject(f"object {address} was altered") from error
