@@ -1,0 +1,1 @@
+"""MSSanté messages: addresses, headers, composition, reading, DSN, MDN, and the grammars of SMTP and IMAP."""
