@@ -1,0 +1,292 @@
+"""The use cases of the DMP: the only door for the protocols, the portals and other services.
+
+Every method decides by ``rules``, reads or writes, and records its trace in one transaction. A refusal is traced too, in
+a transaction of its own, and raised as a ``SocleError`` whose ``code`` is that of XDS (fact sheet §1.10) or of the DMP
+(§5.9) and whose ``sentence()`` fits ``codeContext``.
+
+What a caller may not see is absent from every answer, count and page; asked for by its id, it is as if it did not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from socle.platform.actor import Actor
+from socle.platform.base import Base
+from socle.services.dmp.context import Conformance, DmpContext, Identities, SignatureCheck
+from socle.services.dmp.domain import (
+    AccessLine,
+    AuthorizationAction,
+    AuthorizationLine,
+    AuthorizedRecord,
+    Block,
+    BlockScope,
+    ClosingReason,
+    DocumentChange,
+    DocumentRequest,
+    Door,
+    FoundPage,
+    Holding,
+    Mandate,
+    Missing,
+    Notice,
+    Page,
+    PatientQuery,
+    Record,
+    RecordSettings,
+    RecordStatus,
+    Retrieved,
+    StoredQuery,
+    SubmissionReceipt,
+)
+from socle.standards.ids.ins import Ins
+from socle.standards.xds.model import DocumentEntry, RegistryObjects, Submission
+
+
+class DmpService:
+    """Everything that can be done with a DMP."""
+
+    def __init__(
+        self,
+        base: Base,
+        identities: Identities,
+        *,
+        conformance: Conformance | None = None,
+        check_signature: SignatureCheck | None = None,
+    ) -> None:
+        self.context = DmpContext(base, identities, conformance=conformance, check_signature=check_signature)
+
+    # --- documents ---
+
+    async def submit(
+        self, actor: Actor, submission: Submission, *, door: Door = Door.XDS, transaction: str = "ITI-41"
+    ) -> SubmissionReceipt:
+        """Registers ``submission`` whole or not at all; when this returns, every door shows it.
+
+        New documents, replacement (RPLC), addendum (APND), transformation (XFRM), signature (signs), folders.
+        ``transaction`` is ``ITI-41``, ``ITI-42`` (no ``contents``: the documents stay in another repository),
+        ``ITI-65`` or ``ITI-105``. Ids in the message may be symbolic; ``hash`` and ``size`` may be empty and are
+        then computed, otherwise they are compared. ``documents`` must be members of the set; without any association
+        from the set to a document the membership is added.
+
+        Sending the same message again is refused with ``XDSDuplicateUniqueIdInRegistry`` (nothing is doubled); the same
+        uniqueId with other bytes with ``XDSNonIdenticalHash``.
+        """
+        raise NotImplementedError
+
+    async def update(
+        self, actor: Actor, submission: Submission, *, door: Door = Door.XDS, transaction: str = "ITI-57"
+    ) -> SubmissionReceipt:
+        """ITI-57: new metadata versions (mask, unmask, release) and status changes (archive, unarchive, delete)."""
+        raise NotImplementedError
+
+    async def patch(
+        self,
+        actor: Actor,
+        unique_id: str,
+        change: DocumentChange,
+        *,
+        patient: Ins | None = None,
+        version: int | None = None,
+        door: Door = Door.FHIR,
+    ) -> DocumentEntry:
+        """Changes one document, named by its uniqueId (or by ``urn:uuid:…`` logicalId or entryUUID).
+
+        ``version`` is the version that the caller saw (``If-Match``); another current one is ``XDSMetadataVersionError``.
+        Returns the new current metadata (of a deleted document: its last). Raises ``NotFound`` when there is none
+        for this caller.
+        """
+        raise NotImplementedError
+
+    async def hide(self, actor: Actor, ins: Ins, unique_id: str, *, door: Door = Door.PORTAL) -> DocumentEntry:
+        """Masks a document to professionals (adds MASQUE_PS)."""
+        raise NotImplementedError
+
+    async def unhide(self, actor: Actor, ins: Ins, unique_id: str, *, door: Door = Door.PORTAL) -> DocumentEntry:
+        """Shows a masked document to professionals again (removes MASQUE_PS)."""
+        raise NotImplementedError
+
+    async def query(self, actor: Actor, query: StoredQuery, *, door: Door = Door.XDS) -> RegistryObjects:
+        """All that the stored query ``query`` finds and ``actor`` may see.
+
+        Queries by id that name no patient are answered for ``actor.patient`` if the credential is bound to one, else
+        the patient is found by the ids; ids of several patients are ``XDSResultNotSinglePatient``.
+        """
+        raise NotImplementedError
+
+    async def search(
+        self, actor: Actor, query: PatientQuery, page: Page = Page(), *, door: Door = Door.FHIR
+    ) -> FoundPage:
+        """One page of a patient query, newest first, by keyset, with the count of what ``actor`` may see."""
+        raise NotImplementedError
+
+    async def retrieve(
+        self,
+        actor: Actor,
+        requests: Sequence[DocumentRequest],
+        *,
+        patient: Ins | None = None,
+        door: Door = Door.XDS,
+    ) -> list[Retrieved | Missing]:
+        """ITI-43, ITI-68: one answer for each request, in order."""
+        raise NotImplementedError
+
+    # --- the record and its life ---
+
+    async def record_status(self, actor: Actor, ins: Ins, *, door: Door = Door.XDS) -> RecordStatus:
+        """TD0.2: whether the record exists and is open, and the caller's authorisation. ``DMPNotFound`` if none."""
+        raise NotImplementedError
+
+    async def read_record(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> Record:
+        """The record with its settings, for those who may manage it (TD1.3)."""
+        raise NotImplementedError
+
+    async def announce_record(self, actor: Actor, ins: Ins, *, door: Door = Door.JOB) -> Record:
+        """Starts the opt-out period; the record opens by itself at its end unless the person opposes."""
+        raise NotImplementedError
+
+    async def oppose(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> Record:
+        """The person refuses the opening of a record during (or before) the opt-out period."""
+        raise NotImplementedError
+
+    async def open_record(
+        self, actor: Actor, ins: Ins, settings: RecordSettings | None = None, *, door: Door = Door.XDS
+    ) -> Record:
+        """TD1.1: opens the record at once. ``DMPFound`` if it is open, ``DMPClosed`` if closed (reopen it)."""
+        raise NotImplementedError
+
+    async def close_record(
+        self,
+        actor: Actor,
+        ins: Ins,
+        reason: ClosingReason = ClosingReason.PATIENT_REQUEST,
+        text: str = "",
+        *,
+        destroy_now: bool = False,
+        door: Door = Door.XDS,
+    ) -> Record:
+        """TD1.4: from now on no access of any kind but the holder's. Kept ten years, or destroyed on express request."""
+        raise NotImplementedError
+
+    async def reopen_record(self, actor: Actor, ins: Ins, *, door: Door = Door.XDS) -> Record:
+        """TD1.2: everything is there again."""
+        raise NotImplementedError
+
+    async def merge_records(self, actor: Actor, source: Ins, target: Ins) -> int:
+        """Moves every object of ``source``'s record to ``target``'s; returns how many documents. Idempotent."""
+        raise NotImplementedError
+
+    # --- rights ---
+
+    async def set_authorization(
+        self,
+        actor: Actor,
+        ins: Ins,
+        action: AuthorizationAction,
+        *,
+        is_medecin_traitant: bool = False,
+        care_team: bool = False,
+        professional: Actor | None = None,
+        door: Door = Door.XDS,
+    ) -> RecordStatus:
+        """TD0.3: the patient's consent of the day, given through the professional, who is ``actor``.
+
+        ``is_medecin_traitant`` with ``SUPPRESSION`` removes that status and keeps the access. ``care_team`` authorises the
+        actor's structure. The holder's side names the ``professional`` (id, name, profession, structure).
+        """
+        raise NotImplementedError
+
+    async def list_authorizations(self, actor: Actor, ins: Ins, *, door: Door = Door.XDS) -> list[AuthorizationLine]:
+        """TD1.6: everybody who was authorised or blocked, with the status of today."""
+        raise NotImplementedError
+
+    async def authorized_records(self, actor: Actor, *, door: Door = Door.XDS) -> list[AuthorizedRecord]:
+        """TD0.4: the open records that the professional ``actor`` is authorised to read."""
+        raise NotImplementedError
+
+    async def block(
+        self,
+        actor: Actor,
+        ins: Ins,
+        target_id: str,
+        *,
+        holding: Holding = Holding.PROFESSIONAL,
+        name: str = "",
+        scope: BlockScope = BlockScope.CONSULTATION,
+        reason: str = "",
+        door: Door = Door.PORTAL,
+    ) -> None:
+        """Shuts a professional or a structure out. When this returns, no read of theirs succeeds any more."""
+        raise NotImplementedError
+
+    async def unblock(
+        self,
+        actor: Actor,
+        ins: Ins,
+        target_id: str,
+        *,
+        scope: BlockScope = BlockScope.CONSULTATION,
+        door: Door = Door.PORTAL,
+    ) -> None:
+        """Lifts a block. It gives no access back: a new authorisation is needed."""
+        raise NotImplementedError
+
+    async def list_blocks(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> list[Block]:
+        """The blocks in force."""
+        raise NotImplementedError
+
+    async def change_settings(
+        self, actor: Actor, ins: Ins, settings: RecordSettings, *, door: Door = Door.PORTAL
+    ) -> Record:
+        """Sets emergency choices, care teams, default masking (the whole of ``RecordSettings``)."""
+        raise NotImplementedError
+
+    async def give_mandate(self, actor: Actor, ins: Ins, mandate: Mandate, *, door: Door = Door.PORTAL) -> None:
+        """Lets a delegate (named by the holder) or a legal representative (named by the base) act on the record."""
+        raise NotImplementedError
+
+    async def withdraw_mandate(self, actor: Actor, ins: Ins, agent_id: str, *, door: Door = Door.PORTAL) -> None:
+        """Ends a mandate at once."""
+        raise NotImplementedError
+
+    async def list_mandates(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> list[Mandate]:
+        """The mandates in force."""
+        raise NotImplementedError
+
+    # --- traces and notices ---
+
+    async def access_history(
+        self,
+        actor: Actor,
+        ins: Ins,
+        *,
+        before: int = 2**62,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        count: int = 100,
+        door: Door = Door.PORTAL,
+    ) -> list[AccessLine]:
+        """Who did what on the record, newest first, in plain sentences."""
+        raise NotImplementedError
+
+    async def own_activity(
+        self, actor: Actor, *, since: datetime | None = None, until: datetime | None = None, count: int = 100
+    ) -> list[AccessLine]:
+        """What the professional ``actor`` did, newest first."""
+        raise NotImplementedError
+
+    async def list_notices(self, actor: Actor, ins: Ins, *, count: int = 50, door: Door = Door.PORTAL) -> list[Notice]:
+        """What the holder was told, newest first."""
+        raise NotImplementedError
+
+    # --- for other services ---
+
+    async def identity_changed(self, ins: Ins, birth_date: date | None) -> None:
+        """Takes over the birth date when the identity service changes it."""
+        raise NotImplementedError
+
+    async def find_patient(self, unique_id: str) -> UUID | None:
+        """The patient key under which a uniqueId or a UUID is registered (no personal data; for jobs)."""
+        raise NotImplementedError
