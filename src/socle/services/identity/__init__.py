@@ -1,0 +1,1 @@
+"""Who is who: Pro Santé Connect, citizens' login, operators' login, sessions."""
