@@ -86,7 +86,8 @@ class Queries:
 class Database:
     """A pool of connections to one database."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(self, url: str, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self.url = url
         self.pool = pool
 
     @classmethod
@@ -94,7 +95,7 @@ class Database:
         """Opens a pool of at most ``size`` connections to ``url`` (``postgresql://…``)."""
         pool = await asyncpg.create_pool(url, min_size=1, max_size=size, command_timeout=60)
         assert pool is not None
-        return cls(pool)
+        return cls(url, pool)
 
     async def close(self) -> None:
         """Closes all connections."""

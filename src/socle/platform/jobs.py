@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
+import asyncpg
 import msgspec
 import structlog
 from pgqueuer import PgQueuer
@@ -17,9 +17,6 @@ from pgqueuer.queries import Queries as QueueQueries
 
 from socle.platform.database import Connection, Database
 from socle.standards.errors import SocleError, Unavailable
-
-if TYPE_CHECKING:
-    import asyncpg
 
 #: Runs one task: takes the payload as JSON bytes. An exception makes the job wait and try again.
 Task = Callable[[bytes], Awaitable[None]]
@@ -69,7 +66,9 @@ async def install_queue(connection: asyncpg.Connection[asyncpg.Record]) -> None:
 
 async def run_jobs(database: Database, tasks: Mapping[str, Task], stopping: asyncio.Event) -> None:
     """Runs jobs until ``stopping`` is set, then lets those under way end."""
-    async with database.connection() as connection:
+    # A connection of its own, outside the pool: it listens for new jobs as long as the worker lives.
+    connection = await asyncpg.connect(database.url)
+    try:
         queue = PgQueuer(AsyncpgDriver(connection))
         for name, task in tasks.items():
             queue.entrypoint(name)(_with_retries(name, task))
@@ -83,6 +82,8 @@ async def run_jobs(database: Database, tasks: Mapping[str, Task], stopping: asyn
             await queue.run(dequeue_timeout=timedelta(seconds=5), batch_size=10)
         finally:
             stopper.cancel()
+    finally:
+        await connection.close()
 
 
 def _with_retries(name: str, task: Task) -> Callable[[Job], Awaitable[None]]:

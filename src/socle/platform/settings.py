@@ -117,6 +117,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             )
         return settings
 
+    def without_mail(self) -> Settings:
+        """The same, with no mail listener."""
+        return msgspec.structs.replace(
+            self, smtp_port=0, submission_port=0, submissions_port=0, imap_port=0, imaps_port=0, lmtp_socket=""
+        )
+
     def to_environment(self) -> dict[str, str]:
         """The variables that give these settings to a child process."""
         return {f"SOCLE_{name.upper()}": str(getattr(self, name)) for name in self.__struct_fields__}

@@ -1,0 +1,5 @@
+"""`python -m socle.cli`: the same as `socle`."""
+
+from socle.cli.main import main
+
+main()

@@ -1,0 +1,36 @@
+"""`socle`: every command of the base and of its SDK."""
+
+from __future__ import annotations
+
+import sys
+
+from cyclopts import App
+
+from socle import __version__
+from socle.standards.errors import SocleError, Unavailable
+
+app = App(
+    name="socle", version=__version__, help="La base du Ségur du numérique en santé.", version_flags=["--version"]
+)
+
+# Commands are imported when they are called, so that `socle --help` answers at once.
+app.command("socle.cli.serve:serve")
+
+
+def main() -> None:
+    """Entry point: exit codes 0 done, 1 refused, 2 usage, 3 unreachable."""
+    app.register_install_completion_command()
+    try:
+        sys.exit(app(result_action="return_int_as_exit_code_else_zero"))
+    except Unavailable as error:
+        _say(error)
+        sys.exit(3)
+    except SocleError as error:
+        _say(error)
+        sys.exit(1)
+
+
+def _say(error: SocleError) -> None:
+    print(f"socle : {error.sentence()}", file=sys.stderr)
+    if error.location:
+        print(f"        {error.location}", file=sys.stderr)

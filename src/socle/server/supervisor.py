@@ -1,0 +1,242 @@
+"""``socle serve``: starts everything, watches it, stops it.
+
+The supervisor owns the listening sockets, so that a worker that dies loses no connection that it had not accepted: the
+kernel keeps them for its successor. Children hold the read end of a pipe; when the supervisor dies, however it dies,
+they read its end and stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import psutil
+import structlog
+
+from socle.app import MIGRATED_PACKAGES
+from socle.platform.audit import load_signing_key
+from socle.platform.embedded import EmbeddedPostgres
+from socle.platform.keys import MasterKeys
+from socle.platform.migrations import migrate
+from socle.platform.settings import Settings
+from socle.server.process import Listening
+from socle.standards.errors import Conflict, SocleError, Text, Unavailable
+
+_log = structlog.get_logger(__name__)
+
+#: A child that dies sooner than this after its start is started again with a pause.
+_QUICK_DEATH_S = 2.0
+_STOP_S = 15.0
+
+
+class _Child:
+    """One process of the base, started again whenever it dies."""
+
+    def __init__(self, role: str, spawn: Callable[[str], subprocess.Popen[bytes]]) -> None:
+        self.role = role
+        self._spawn = spawn
+        self.process = spawn(role)
+        self.started_at = time.monotonic()
+
+    def revive(self) -> None:
+        """Starts it again if it died."""
+        if self.process.poll() is None:
+            return
+        quick = time.monotonic() - self.started_at < _QUICK_DEATH_S
+        _log.warning("process_died", role=self.role, status=self.process.returncode)
+        if quick:
+            time.sleep(1)
+        self.process = self._spawn(self.role)
+        self.started_at = time.monotonic()
+
+
+class Supervisor:
+    """The running base of one data directory."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._postgres: EmbeddedPostgres | None = None
+        self._children: list[_Child] = []
+        self._stopping = False
+        self._lock: IO[str] | None = None
+
+    def run(self, on_ready: Callable[[str], None]) -> None:
+        """Serves until SIGINT or SIGTERM; calls ``on_ready`` with the address once requests are answered.
+
+        Raises ``Conflict`` if another instance uses the directory or a port, ``Unavailable`` if a part cannot start.
+        """
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        self._lock = _lock_directory(self.settings.data_path)
+        try:
+            self._start()
+            if self._wait_until_ready():
+                on_ready(self.settings.base_url)
+            while not self._stopping:
+                self._revive()
+                time.sleep(0.1)
+        finally:
+            self._stop_all()
+
+    def _stop(self, *_signal: object) -> None:
+        self._stopping = True
+
+    def _start(self) -> None:
+        settings = self.settings
+        # Made here, once, and not by workers at the same time.
+        keys = settings.data_path / "keys"
+        MasterKeys.load(Path(settings.master_keys) if settings.master_keys else keys / "master.json")
+        load_signing_key(keys / "audit.pem")
+        sockets = {"http": _listen(settings.host, settings.port)}
+        if settings.tls_port:
+            from socle.sandbox.pki import ensure_server_certificate
+
+            ensure_server_certificate(settings.data_path / "pki", settings.host)
+            sockets["https"] = _listen(settings.host, settings.tls_port)
+        url = settings.database_url or self._start_postgres()
+        asyncio.run(migrate(url, MIGRATED_PACKAGES))
+        metrics = settings.data_path / "run" / "metrics"
+        shutil.rmtree(metrics, ignore_errors=True)
+        metrics.mkdir(parents=True)
+        life, _self_end = os.pipe()
+        environment = (
+            os.environ
+            | settings.to_environment()
+            | {
+                "SOCLE_DATABASE_URL": url,
+                "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+                "SOCLE_PROCESS_SECRET": secrets.token_hex(32),
+            }
+        )
+
+        def spawn(role: str) -> subprocess.Popen[bytes]:
+            listening = Listening(
+                role=role, life=life, sockets={n: s.fileno() for n, s in sockets.items()} if role == "web" else {}
+            )
+            return subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "socle.server.process", msgspec.json.encode(listening).decode()],
+                env=environment,
+                pass_fds=(life, *listening.sockets.values()),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+        workers = settings.workers or min(os.cpu_count() or 1, 8)
+        roles = ["web"] * workers + ["jobs"]
+        if any((settings.smtp_port, settings.submission_port, settings.imap_port, settings.imaps_port)):
+            roles.append("mail")
+        self._children = [_Child(role, spawn) for role in roles]
+
+    def _start_postgres(self) -> str:
+        directory = self.settings.data_path / "postgres"
+        _stop_leftover(directory)
+        self._postgres = EmbeddedPostgres(directory)
+        self._postgres.start()
+        return self._postgres.url
+
+    def _wait_until_ready(self, timeout_s: float = 60) -> bool:
+        deadline = time.monotonic() + timeout_s
+        while not self._stopping:
+            if _answers(self.settings.host, self.settings.port):
+                return True
+            for child in self._children:
+                if child.process.poll() is not None:
+                    raise Unavailable(
+                        "ProcessNotStarted",
+                        Text(
+                            f"Le processus « {child.role} » n'a pas démarré, voir ses messages.",
+                            f"The process “{child.role}” did not start, see its messages.",
+                        ),
+                    )
+            if time.monotonic() > deadline:
+                raise Unavailable("NotReady", Text("La base ne répond pas.", "The base does not answer."))
+            time.sleep(0.02)
+        return False
+
+    def _revive(self) -> None:
+        if self._postgres is not None and self._postgres.process.poll() is not None:
+            _log.warning("process_died", role="postgres", status=self._postgres.process.returncode)
+            with contextlib.suppress(SocleError):
+                self._postgres.start()
+        for child in self._children:
+            child.revive()
+
+    def _stop_all(self) -> None:
+        for child in self._children:
+            child.process.terminate()
+        deadline = time.monotonic() + _STOP_S
+        for child in self._children:
+            try:
+                child.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+        if self._postgres is not None:
+            self._postgres.stop()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _lock_directory(directory: Path) -> IO[str]:
+    directory.mkdir(parents=True, exist_ok=True, mode=0o711)
+    file = (directory / "lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Conflict(
+            "AlreadyRunning",
+            Text(f"Socle tourne déjà sur {directory}.", f"Socle already runs on {directory}."),
+            remedy=Text(
+                "Arrêtez l'autre instance, ou choisissez un autre dossier avec --data.",
+                "Stop the other instance, or choose another directory with --data.",
+            ),
+        ) from error
+    return file
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        listener = socket.create_server((host, port), backlog=2048, reuse_port=False)
+    except OSError as error:
+        raise Conflict(
+            "PortTaken",
+            Text(f"Le port {port} de {host} n'est pas libre.", f"Port {port} of {host} is not free."),
+            remedy=Text("Choisissez-en un autre avec --port ou --tls-port.", "Choose another: --port or --tls-port."),
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+def _answers(host: str, port: int) -> bool:
+    request = b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    try:
+        with socket.create_connection((host, port), timeout=5) as connection:
+            connection.sendall(request)
+            return connection.recv(32).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+def _stop_leftover(directory: Path) -> None:
+    """Stops a PostgreSQL that a killed supervisor left behind on ``directory``."""
+    try:
+        pid = int((directory / "postmaster.pid").read_text().splitlines()[0])
+        process = psutil.Process(pid)
+        if "postgres" in process.name() and str(directory) in " ".join(process.cmdline()):
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+    except (OSError, ValueError, IndexError, psutil.Error):
+        return
