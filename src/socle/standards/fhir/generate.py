@@ -74,10 +74,12 @@ class Generator:
             '"""{} of FHIR 4.0.1. Written by ``generate.py``: do not edit."""\n\nfrom __future__ import annotations\n\n'
         )
         type_text = [head.format("The data types"), "from typing import Literal\n\nimport msgspec\n\n"]
-        type_text.append(_import("primitives", [*self._imports(types), "check_choices", "fhir_name"]))
+        type_text.append(_import("primitives", [*self._imports(types), "check_choices", "check_finite", "fhir_name"]))
         type_text += [_literals(shared), *types]
         resource_text = [head.format("The resources"), "from typing import Literal\n\nimport msgspec\n\n"]
-        resource_text.append(_import("primitives", [*self._imports(resources), "check_choices", "fhir_name"]))
+        resource_text.append(
+            _import("primitives", [*self._imports(resources), "check_choices", "check_finite", "fhir_name"])
+        )
         used = {name for name in (done | set(shared)) if any(_mentions(block, name) for block in resources)}
         resource_text.append(_import("types", sorted(used | {"Element", "Extension", "Meta", "Narrative"})))
         own = {name: codes for name, codes in resource_enumerations.items() if name not in shared}
@@ -143,8 +145,14 @@ class Generator:
             for line in self._fields(element, leaf):
                 lines.append("    " + line)
                 fields += 1
+        checks = []
         if choices := self._choices(elements, parent):
-            lines.append(_POST_INIT.format(", ".join(f"{name}={required}" for name, required in choices)))
+            arguments = ", ".join(f"{name}={required}" for name, required in choices)
+            checks.append(f"check_choices(self, {arguments})")
+        if decimals := [line.partition(":")[0].strip() for line in lines[2:] if ": Decimal" in line]:
+            checks.append(f"check_finite({', '.join(f'self.{name}' for name in decimals)})")
+        if checks:
+            lines.append(_POST_INIT + "".join(f"        {check}\n" for check in checks))
         return "\n".join(lines) + "\n\n"
 
     def _choices(self, elements: list[Json], parent: str) -> list[tuple[str, bool]]:
@@ -254,8 +262,7 @@ class DomainResource(Resource, frozen=True, kw_only=True):
 
 _POST_INIT: Final = '''
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
-        check_choices(self, {})
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
 '''
 
 

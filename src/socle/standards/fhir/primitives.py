@@ -17,19 +17,21 @@ _MM: Final = "(0[1-9]|1[0-2])"
 _DD: Final = "(0[1-9]|[12][0-9]|3[01])"
 _TIME: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?"
 _ZONE: Final = r"(Z|[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
+#: Inside a character class: what XML can carry, white space apart.
+_VISIBLE: Final = "!-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff"
 
 Boolean = bool
 Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 UnsignedInt = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 PositiveInt = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Decimal = decimal.Decimal
-String = Annotated[str, Meta(min_length=1, max_length=1024 * 1024)]
-Markdown = Annotated[str, Meta(min_length=1, max_length=1024 * 1024)]
-Code = Annotated[str, Meta(pattern=r"^[^\s]+(\s[^\s]+)*\Z")]
+String = Annotated[str, Meta(pattern=rf"^[\t\n\r {_VISIBLE}]+\Z", max_length=1024 * 1024)]
+Markdown = String
+Code = Annotated[str, Meta(pattern=rf"^[{_VISIBLE}]+( [{_VISIBLE}]+)*\Z")]
 Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9\-.]{1,64}\Z")]
-Uri = Annotated[str, Meta(pattern=r"^\S+\Z")]
-Url = Annotated[str, Meta(pattern=r"^\S+\Z")]
-Canonical = Annotated[str, Meta(pattern=r"^\S+\Z")]
+Uri = Annotated[str, Meta(pattern=rf"^[{_VISIBLE}]+\Z")]
+Url = Annotated[str, Meta(pattern=rf"^[{_VISIBLE}]+\Z")]
+Canonical = Annotated[str, Meta(pattern=rf"^[{_VISIBLE}]+\Z")]
 Oid = Annotated[str, Meta(pattern=r"^urn:oid:[0-2](\.(0|[1-9][0-9]*))+\Z")]
 Uuid = Annotated[str, Meta(pattern=r"^urn:uuid:[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")]
 Date = Annotated[str, Meta(pattern=rf"^{_YEAR}(-{_MM}(-{_DD})?)?\Z")]
@@ -86,3 +88,10 @@ def check_choices(value: Struct, /, **choices: bool) -> None:
             raise ValueError(f"Only one of {', '.join(map(fhir_name, present))} may be present")
         if is_required and not present:
             raise ValueError(f"Object missing required field `{fhir_name(choice)}[x]`")
+
+
+def check_finite(*values: decimal.Decimal | None) -> None:
+    """Raises ``ValueError`` on a decimal that is no number (``NaN``, ``Infinity``)."""
+    for value in values:
+        if value is not None and not value.is_finite():
+            raise ValueError("Expected `decimal`")

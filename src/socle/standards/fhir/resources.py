@@ -27,6 +27,7 @@ from socle.standards.fhir.primitives import (
     Url,
     Uuid,
     check_choices,
+    check_finite,
     fhir_name,
 )
 from socle.standards.fhir.types import (
@@ -369,7 +370,7 @@ class AllergyIntolerance(DomainResource, frozen=True, kw_only=True):
     reaction: tuple[AllergyIntoleranceReaction, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, onset=False)
 
 
@@ -432,7 +433,7 @@ class AuditEventEntityDetail(BackboneElement, frozen=True, kw_only=True):
     value_base64_binary_element: Element | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, value=True)
 
 
@@ -521,6 +522,19 @@ class Binary(Resource, frozen=True, kw_only=True):
     data_element: Element | None = None
 
 
+class BundleEntrySearch(BackboneElement, frozen=True, kw_only=True):
+    """Search related information."""
+
+    mode: SearchEntryModeCode | None = None
+    mode_element: Element | None = None
+    score: Decimal | None = None
+    score_element: Element | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
+        check_finite(self.score)
+
+
 class BundleEntryRequest(BackboneElement, frozen=True, kw_only=True):
     """Additional execution information (transaction/batch/history)."""
 
@@ -536,15 +550,6 @@ class BundleEntryRequest(BackboneElement, frozen=True, kw_only=True):
     if_match_element: Element | None = None
     if_none_exist: String | None = None
     if_none_exist_element: Element | None = None
-
-
-class BundleEntrySearch(BackboneElement, frozen=True, kw_only=True):
-    """Search related information."""
-
-    mode: SearchEntryModeCode | None = None
-    mode_element: Element | None = None
-    score: Decimal | None = None
-    score_element: Element | None = None
 
 
 class BundleEntryResponse(BackboneElement, frozen=True, kw_only=True):
@@ -597,17 +602,6 @@ class Bundle(Resource, frozen=True, kw_only=True):
     signature: Signature | None = None
 
 
-class CapabilityStatementRestResourceOperation(BackboneElement, frozen=True, kw_only=True):
-    """Definition of a resource operation."""
-
-    name: String
-    name_element: Element | None = None
-    definition: Canonical
-    definition_element: Element | None = None
-    documentation: Markdown | None = None
-    documentation_element: Element | None = None
-
-
 class CapabilityStatementRestResourceInteraction(BackboneElement, frozen=True, kw_only=True):
     """What operations are supported?."""
 
@@ -630,12 +624,33 @@ class CapabilityStatementRestResourceSearchParam(BackboneElement, frozen=True, k
     documentation_element: Element | None = None
 
 
+class CapabilityStatementRestResourceOperation(BackboneElement, frozen=True, kw_only=True):
+    """Definition of a resource operation."""
+
+    name: String
+    name_element: Element | None = None
+    definition: Canonical
+    definition_element: Element | None = None
+    documentation: Markdown | None = None
+    documentation_element: Element | None = None
+
+
 class CapabilityStatementMessagingEndpoint(BackboneElement, frozen=True, kw_only=True):
     """Where messages should be sent."""
 
     protocol: Coding
     address: Url
     address_element: Element | None = None
+
+
+class CapabilityStatementRestSecurity(BackboneElement, frozen=True, kw_only=True):
+    """Information about security of implementation."""
+
+    cors: Boolean | None = None
+    cors_element: Element | None = None
+    service: tuple[CodeableConcept, ...] = ()
+    description: Markdown | None = None
+    description_element: Element | None = None
 
 
 class CapabilityStatementMessagingSupportedMessage(BackboneElement, frozen=True, kw_only=True):
@@ -645,15 +660,6 @@ class CapabilityStatementMessagingSupportedMessage(BackboneElement, frozen=True,
     mode_element: Element | None = None
     definition: Canonical
     definition_element: Element | None = None
-
-
-class CapabilityStatementRestInteraction(BackboneElement, frozen=True, kw_only=True):
-    """What operations are supported?."""
-
-    code: SystemRestfulInteractionCode
-    code_element: Element | None = None
-    documentation: Markdown | None = None
-    documentation_element: Element | None = None
 
 
 class CapabilityStatementRestResource(BackboneElement, frozen=True, kw_only=True):
@@ -692,25 +698,13 @@ class CapabilityStatementRestResource(BackboneElement, frozen=True, kw_only=True
     operation: tuple[CapabilityStatementRestResourceOperation, ...] = ()
 
 
-class CapabilityStatementRestSecurity(BackboneElement, frozen=True, kw_only=True):
-    """Information about security of implementation."""
+class CapabilityStatementRestInteraction(BackboneElement, frozen=True, kw_only=True):
+    """What operations are supported?."""
 
-    cors: Boolean | None = None
-    cors_element: Element | None = None
-    service: tuple[CodeableConcept, ...] = ()
-    description: Markdown | None = None
-    description_element: Element | None = None
-
-
-class CapabilityStatementDocument(BackboneElement, frozen=True, kw_only=True):
-    """Document definition."""
-
-    mode: DocumentModeCode
-    mode_element: Element | None = None
+    code: SystemRestfulInteractionCode
+    code_element: Element | None = None
     documentation: Markdown | None = None
     documentation_element: Element | None = None
-    profile: Canonical
-    profile_element: Element | None = None
 
 
 class CapabilityStatementImplementation(BackboneElement, frozen=True, kw_only=True):
@@ -721,17 +715,6 @@ class CapabilityStatementImplementation(BackboneElement, frozen=True, kw_only=Tr
     url: Url | None = None
     url_element: Element | None = None
     custodian: Reference | None = None
-
-
-class CapabilityStatementSoftware(BackboneElement, frozen=True, kw_only=True):
-    """Software that is covered by this capability statement."""
-
-    name: String
-    name_element: Element | None = None
-    version: String | None = None
-    version_element: Element | None = None
-    release_date: DateTime | None = None
-    release_date_element: Element | None = None
 
 
 class CapabilityStatementRest(BackboneElement, frozen=True, kw_only=True):
@@ -759,6 +742,28 @@ class CapabilityStatementMessaging(BackboneElement, frozen=True, kw_only=True):
     documentation: Markdown | None = None
     documentation_element: Element | None = None
     supported_message: tuple[CapabilityStatementMessagingSupportedMessage, ...] = ()
+
+
+class CapabilityStatementDocument(BackboneElement, frozen=True, kw_only=True):
+    """Document definition."""
+
+    mode: DocumentModeCode
+    mode_element: Element | None = None
+    documentation: Markdown | None = None
+    documentation_element: Element | None = None
+    profile: Canonical
+    profile_element: Element | None = None
+
+
+class CapabilityStatementSoftware(BackboneElement, frozen=True, kw_only=True):
+    """Software that is covered by this capability statement."""
+
+    name: String
+    name_element: Element | None = None
+    version: String | None = None
+    version_element: Element | None = None
+    release_date: DateTime | None = None
+    release_date_element: Element | None = None
 
 
 class CapabilityStatement(DomainResource, frozen=True, kw_only=True):
@@ -848,7 +853,7 @@ class CommunicationPayload(BackboneElement, frozen=True, kw_only=True):
     content_reference: Reference | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, content=True)
 
 
@@ -912,7 +917,7 @@ class CompositionRelatesTo(BackboneElement, frozen=True, kw_only=True):
     target_reference: Reference | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, target=True)
 
 
@@ -958,19 +963,19 @@ class Composition(DomainResource, frozen=True, kw_only=True):
     section: tuple[CompositionSection, ...] = ()
 
 
+class ConditionEvidence(BackboneElement, frozen=True, kw_only=True):
+    """Supporting evidence."""
+
+    code: tuple[CodeableConcept, ...] = ()
+    detail: tuple[Reference, ...] = ()
+
+
 class ConditionStage(BackboneElement, frozen=True, kw_only=True):
     """Stage/grade, usually assessed formally."""
 
     summary: CodeableConcept | None = None
     assessment: tuple[Reference, ...] = ()
     type: CodeableConcept | None = None
-
-
-class ConditionEvidence(BackboneElement, frozen=True, kw_only=True):
-    """Supporting evidence."""
-
-    code: tuple[CodeableConcept, ...] = ()
-    detail: tuple[Reference, ...] = ()
 
 
 class Condition(DomainResource, frozen=True, kw_only=True):
@@ -1008,8 +1013,15 @@ class Condition(DomainResource, frozen=True, kw_only=True):
     note: tuple[Annotation, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, onset=False, abatement=False)
+
+
+class ConsentProvisionActor(BackboneElement, frozen=True, kw_only=True):
+    """Who|what controlled by this rule (or group, by role)."""
+
+    role: CodeableConcept
+    reference: Reference
 
 
 class ConsentProvisionData(BackboneElement, frozen=True, kw_only=True):
@@ -1017,13 +1029,6 @@ class ConsentProvisionData(BackboneElement, frozen=True, kw_only=True):
 
     meaning: ConsentDataMeaningCode
     meaning_element: Element | None = None
-    reference: Reference
-
-
-class ConsentProvisionActor(BackboneElement, frozen=True, kw_only=True):
-    """Who|what controlled by this rule (or group, by role)."""
-
-    role: CodeableConcept
     reference: Reference
 
 
@@ -1084,7 +1089,7 @@ class Consent(DomainResource, frozen=True, kw_only=True):
     provision: ConsentProvision | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, source=False)
 
 
@@ -1114,7 +1119,7 @@ class CoverageCostToBeneficiary(BackboneElement, frozen=True, kw_only=True):
     exception: tuple[CoverageCostToBeneficiaryException, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, value=True)
 
 
@@ -1146,14 +1151,6 @@ class Coverage(DomainResource, frozen=True, kw_only=True):
     contract: tuple[Reference, ...] = ()
 
 
-class DeviceSpecialization(BackboneElement, frozen=True, kw_only=True):
-    """The capabilities supported on a  device, the standards to which the device conforms for a particular."""
-
-    system_type: CodeableConcept
-    version: String | None = None
-    version_element: Element | None = None
-
-
 class DeviceDeviceName(BackboneElement, frozen=True, kw_only=True):
     """The name of the device as given by the manufacturer."""
 
@@ -1163,21 +1160,12 @@ class DeviceDeviceName(BackboneElement, frozen=True, kw_only=True):
     type_element: Element | None = None
 
 
-class DeviceProperty(BackboneElement, frozen=True, kw_only=True):
-    """The actual configuration settings of a device as it actually operates, e.g., regulation status, time."""
+class DeviceSpecialization(BackboneElement, frozen=True, kw_only=True):
+    """The capabilities supported on a  device, the standards to which the device conforms for a particular."""
 
-    type: CodeableConcept
-    value_quantity: tuple[Quantity, ...] = ()
-    value_code: tuple[CodeableConcept, ...] = ()
-
-
-class DeviceVersion(BackboneElement, frozen=True, kw_only=True):
-    """The actual design of the device or software version running on the device."""
-
-    type: CodeableConcept | None = None
-    component: Identifier | None = None
-    value: String
-    value_element: Element | None = None
+    system_type: CodeableConcept
+    version: String | None = None
+    version_element: Element | None = None
 
 
 class DeviceUdiCarrier(BackboneElement, frozen=True, kw_only=True):
@@ -1195,6 +1183,23 @@ class DeviceUdiCarrier(BackboneElement, frozen=True, kw_only=True):
     carrier_hrf_element: Element | None = msgspec.field(name="_carrierHRF", default=None)
     entry_type: UDIEntryTypeCode | None = None
     entry_type_element: Element | None = None
+
+
+class DeviceProperty(BackboneElement, frozen=True, kw_only=True):
+    """The actual configuration settings of a device as it actually operates, e.g., regulation status, time."""
+
+    type: CodeableConcept
+    value_quantity: tuple[Quantity, ...] = ()
+    value_code: tuple[CodeableConcept, ...] = ()
+
+
+class DeviceVersion(BackboneElement, frozen=True, kw_only=True):
+    """The actual design of the device or software version running on the device."""
+
+    type: CodeableConcept | None = None
+    component: Identifier | None = None
+    value: String
+    value_element: Element | None = None
 
 
 class Device(DomainResource, frozen=True, kw_only=True):
@@ -1274,15 +1279,8 @@ class DiagnosticReport(DomainResource, frozen=True, kw_only=True):
     presented_form: tuple[Attachment, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, effective=False)
-
-
-class DocumentReferenceContent(BackboneElement, frozen=True, kw_only=True):
-    """Document referenced."""
-
-    attachment: Attachment
-    format: Coding | None = None
 
 
 class DocumentReferenceContext(BackboneElement, frozen=True, kw_only=True):
@@ -1303,6 +1301,13 @@ class DocumentReferenceRelatesTo(BackboneElement, frozen=True, kw_only=True):
     code: DocumentRelationshipTypeCode
     code_element: Element | None = None
     target: Reference
+
+
+class DocumentReferenceContent(BackboneElement, frozen=True, kw_only=True):
+    """Document referenced."""
+
+    attachment: Attachment
+    format: Coding | None = None
 
 
 class DocumentReference(DomainResource, frozen=True, kw_only=True):
@@ -1330,29 +1335,6 @@ class DocumentReference(DomainResource, frozen=True, kw_only=True):
     context: DocumentReferenceContext | None = None
 
 
-class EncounterClassHistory(BackboneElement, frozen=True, kw_only=True):
-    """List of past encounter classes."""
-
-    class_: Coding
-    period: Period
-
-
-class EncounterParticipant(BackboneElement, frozen=True, kw_only=True):
-    """List of participants involved in the encounter."""
-
-    type: tuple[CodeableConcept, ...] = ()
-    period: Period | None = None
-    individual: Reference | None = None
-
-
-class EncounterStatusHistory(BackboneElement, frozen=True, kw_only=True):
-    """List of past encounter statuses."""
-
-    status: EncounterStatusCode
-    status_element: Element | None = None
-    period: Period
-
-
 class EncounterHospitalization(BackboneElement, frozen=True, kw_only=True):
     """Details about the admission to a healthcare service."""
 
@@ -1365,6 +1347,29 @@ class EncounterHospitalization(BackboneElement, frozen=True, kw_only=True):
     special_arrangement: tuple[CodeableConcept, ...] = ()
     destination: Reference | None = None
     discharge_disposition: CodeableConcept | None = None
+
+
+class EncounterParticipant(BackboneElement, frozen=True, kw_only=True):
+    """List of participants involved in the encounter."""
+
+    type: tuple[CodeableConcept, ...] = ()
+    period: Period | None = None
+    individual: Reference | None = None
+
+
+class EncounterClassHistory(BackboneElement, frozen=True, kw_only=True):
+    """List of past encounter classes."""
+
+    class_: Coding
+    period: Period
+
+
+class EncounterStatusHistory(BackboneElement, frozen=True, kw_only=True):
+    """List of past encounter statuses."""
+
+    status: EncounterStatusCode
+    status_element: Element | None = None
+    period: Period
 
 
 class EncounterLocation(BackboneElement, frozen=True, kw_only=True):
@@ -1451,7 +1456,7 @@ class FamilyMemberHistoryCondition(BackboneElement, frozen=True, kw_only=True):
     note: tuple[Annotation, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, onset=False)
 
 
@@ -1498,16 +1503,8 @@ class FamilyMemberHistory(DomainResource, frozen=True, kw_only=True):
     condition: tuple[FamilyMemberHistoryCondition, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, born=False, age=False, deceased=False)
-
-
-class HealthcareServiceEligibility(BackboneElement, frozen=True, kw_only=True):
-    """Specific eligibility requirements required to use the service."""
-
-    code: CodeableConcept | None = None
-    comment: Markdown | None = None
-    comment_element: Element | None = None
 
 
 class HealthcareServiceNotAvailable(BackboneElement, frozen=True, kw_only=True):
@@ -1529,6 +1526,14 @@ class HealthcareServiceAvailableTime(BackboneElement, frozen=True, kw_only=True)
     available_start_time_element: Element | None = None
     available_end_time: Time | None = None
     available_end_time_element: Element | None = None
+
+
+class HealthcareServiceEligibility(BackboneElement, frozen=True, kw_only=True):
+    """Specific eligibility requirements required to use the service."""
+
+    code: CodeableConcept | None = None
+    comment: Markdown | None = None
+    comment_element: Element | None = None
 
 
 class HealthcareService(DomainResource, frozen=True, kw_only=True):
@@ -1566,6 +1571,13 @@ class HealthcareService(DomainResource, frozen=True, kw_only=True):
     endpoint: tuple[Reference, ...] = ()
 
 
+class ImagingStudySeriesPerformer(BackboneElement, frozen=True, kw_only=True):
+    """Who performed the series."""
+
+    function: CodeableConcept | None = None
+    actor: Reference
+
+
 class ImagingStudySeriesInstance(BackboneElement, frozen=True, kw_only=True):
     """A single SOP instance from the series."""
 
@@ -1576,13 +1588,6 @@ class ImagingStudySeriesInstance(BackboneElement, frozen=True, kw_only=True):
     number_element: Element | None = None
     title: String | None = None
     title_element: Element | None = None
-
-
-class ImagingStudySeriesPerformer(BackboneElement, frozen=True, kw_only=True):
-    """Who performed the series."""
-
-    function: CodeableConcept | None = None
-    actor: Reference
 
 
 class ImagingStudySeries(BackboneElement, frozen=True, kw_only=True):
@@ -1637,34 +1642,11 @@ class ImagingStudy(DomainResource, frozen=True, kw_only=True):
     series: tuple[ImagingStudySeries, ...] = ()
 
 
-class ImmunizationEducation(BackboneElement, frozen=True, kw_only=True):
-    """Educational material presented to patient."""
-
-    document_type: String | None = None
-    document_type_element: Element | None = None
-    reference: Uri | None = None
-    reference_element: Element | None = None
-    publication_date: DateTime | None = None
-    publication_date_element: Element | None = None
-    presentation_date: DateTime | None = None
-    presentation_date_element: Element | None = None
-
-
 class ImmunizationPerformer(BackboneElement, frozen=True, kw_only=True):
     """Who performed event."""
 
     function: CodeableConcept | None = None
     actor: Reference
-
-
-class ImmunizationReaction(BackboneElement, frozen=True, kw_only=True):
-    """Details of a reaction that follows immunization."""
-
-    date: DateTime | None = None
-    date_element: Element | None = None
-    detail: Reference | None = None
-    reported: Boolean | None = None
-    reported_element: Element | None = None
 
 
 class ImmunizationProtocolApplied(BackboneElement, frozen=True, kw_only=True):
@@ -1684,8 +1666,31 @@ class ImmunizationProtocolApplied(BackboneElement, frozen=True, kw_only=True):
     series_doses_string_element: Element | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, dose_number=True, series_doses=False)
+
+
+class ImmunizationReaction(BackboneElement, frozen=True, kw_only=True):
+    """Details of a reaction that follows immunization."""
+
+    date: DateTime | None = None
+    date_element: Element | None = None
+    detail: Reference | None = None
+    reported: Boolean | None = None
+    reported_element: Element | None = None
+
+
+class ImmunizationEducation(BackboneElement, frozen=True, kw_only=True):
+    """Educational material presented to patient."""
+
+    document_type: String | None = None
+    document_type_element: Element | None = None
+    reference: Uri | None = None
+    reference_element: Element | None = None
+    publication_date: DateTime | None = None
+    publication_date_element: Element | None = None
+    presentation_date: DateTime | None = None
+    presentation_date_element: Element | None = None
 
 
 class Immunization(DomainResource, frozen=True, kw_only=True):
@@ -1730,7 +1735,7 @@ class Immunization(DomainResource, frozen=True, kw_only=True):
     protocol_applied: tuple[ImmunizationProtocolApplied, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, occurrence=True)
 
 
@@ -1767,17 +1772,6 @@ class ListResource(DomainResource, frozen=True, kw_only=True, tag="List"):
     empty_reason: CodeableConcept | None = None
 
 
-class LocationPosition(BackboneElement, frozen=True, kw_only=True):
-    """The absolute geographic location."""
-
-    longitude: Decimal
-    longitude_element: Element | None = None
-    latitude: Decimal
-    latitude_element: Element | None = None
-    altitude: Decimal | None = None
-    altitude_element: Element | None = None
-
-
 class LocationHoursOfOperation(BackboneElement, frozen=True, kw_only=True):
     """What days/times during a week is this location usually open."""
 
@@ -1789,6 +1783,21 @@ class LocationHoursOfOperation(BackboneElement, frozen=True, kw_only=True):
     opening_time_element: Element | None = None
     closing_time: Time | None = None
     closing_time_element: Element | None = None
+
+
+class LocationPosition(BackboneElement, frozen=True, kw_only=True):
+    """The absolute geographic location."""
+
+    longitude: Decimal
+    longitude_element: Element | None = None
+    latitude: Decimal
+    latitude_element: Element | None = None
+    altitude: Decimal | None = None
+    altitude_element: Element | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
+        check_finite(self.longitude, self.latitude, self.altitude)
 
 
 class Location(DomainResource, frozen=True, kw_only=True):
@@ -1819,15 +1828,6 @@ class Location(DomainResource, frozen=True, kw_only=True):
     endpoint: tuple[Reference, ...] = ()
 
 
-class MedicationBatch(BackboneElement, frozen=True, kw_only=True):
-    """Details about packaged medications."""
-
-    lot_number: String | None = None
-    lot_number_element: Element | None = None
-    expiration_date: DateTime | None = None
-    expiration_date_element: Element | None = None
-
-
 class MedicationIngredient(BackboneElement, frozen=True, kw_only=True):
     """Active or inactive ingredient."""
 
@@ -1838,8 +1838,17 @@ class MedicationIngredient(BackboneElement, frozen=True, kw_only=True):
     strength: Ratio | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, item=True)
+
+
+class MedicationBatch(BackboneElement, frozen=True, kw_only=True):
+    """Details about packaged medications."""
+
+    lot_number: String | None = None
+    lot_number_element: Element | None = None
+    expiration_date: DateTime | None = None
+    expiration_date_element: Element | None = None
 
 
 class Medication(DomainResource, frozen=True, kw_only=True):
@@ -1876,7 +1885,7 @@ class MedicationAdministrationDosage(BackboneElement, frozen=True, kw_only=True)
     rate_quantity: Quantity | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, rate=False)
 
 
@@ -1909,15 +1918,8 @@ class MedicationAdministration(DomainResource, frozen=True, kw_only=True):
     event_history: tuple[Reference, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, medication=True, effective=True)
-
-
-class MedicationDispensePerformer(BackboneElement, frozen=True, kw_only=True):
-    """Who performed event."""
-
-    function: CodeableConcept | None = None
-    actor: Reference
 
 
 class MedicationDispenseSubstitution(BackboneElement, frozen=True, kw_only=True):
@@ -1928,6 +1930,13 @@ class MedicationDispenseSubstitution(BackboneElement, frozen=True, kw_only=True)
     type: CodeableConcept | None = None
     reason: tuple[CodeableConcept, ...] = ()
     responsible_party: tuple[Reference, ...] = ()
+
+
+class MedicationDispensePerformer(BackboneElement, frozen=True, kw_only=True):
+    """Who performed event."""
+
+    function: CodeableConcept | None = None
+    actor: Reference
 
 
 class MedicationDispense(DomainResource, frozen=True, kw_only=True):
@@ -1964,7 +1973,7 @@ class MedicationDispense(DomainResource, frozen=True, kw_only=True):
     event_history: tuple[Reference, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, status_reason=False, medication=True)
 
 
@@ -1984,7 +1993,7 @@ class MedicationRequestSubstitution(BackboneElement, frozen=True, kw_only=True):
     reason: CodeableConcept | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, allowed=True)
 
 
@@ -2048,7 +2057,7 @@ class MedicationRequest(DomainResource, frozen=True, kw_only=True):
     event_history: tuple[Reference, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, reported=False, medication=True)
 
 
@@ -2079,20 +2088,8 @@ class MedicationStatement(DomainResource, frozen=True, kw_only=True):
     dosage: tuple[Dosage, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, medication=True, effective=False)
-
-
-class ObservationReferenceRange(BackboneElement, frozen=True, kw_only=True):
-    """Provides guide for interpretation."""
-
-    low: Quantity | None = None
-    high: Quantity | None = None
-    type: CodeableConcept | None = None
-    applies_to: tuple[CodeableConcept, ...] = ()
-    age: Range | None = None
-    text: String | None = None
-    text_element: Element | None = None
 
 
 class ObservationComponent(BackboneElement, frozen=True, kw_only=True):
@@ -2120,8 +2117,20 @@ class ObservationComponent(BackboneElement, frozen=True, kw_only=True):
     reference_range: tuple[ObservationReferenceRange, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, value=False)
+
+
+class ObservationReferenceRange(BackboneElement, frozen=True, kw_only=True):
+    """Provides guide for interpretation."""
+
+    low: Quantity | None = None
+    high: Quantity | None = None
+    type: CodeableConcept | None = None
+    applies_to: tuple[CodeableConcept, ...] = ()
+    age: Range | None = None
+    text: String | None = None
+    text_element: Element | None = None
 
 
 class Observation(DomainResource, frozen=True, kw_only=True):
@@ -2175,7 +2184,7 @@ class Observation(DomainResource, frozen=True, kw_only=True):
     component: tuple[ObservationComponent, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, effective=False, value=False)
 
 
@@ -2306,27 +2315,15 @@ class ParametersParameter(BackboneElement, frozen=True, kw_only=True):
     part: tuple[ParametersParameter, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, value=False)
+        check_finite(self.value_decimal)
 
 
 class Parameters(Resource, frozen=True, kw_only=True):
     """Operation Request or Response."""
 
     parameter: tuple[ParametersParameter, ...] = ()
-
-
-class PatientContact(BackboneElement, frozen=True, kw_only=True):
-    """A contact party (e.g. guardian, partner, friend) for the patient."""
-
-    relationship: tuple[CodeableConcept, ...] = ()
-    name: HumanName | None = None
-    telecom: tuple[ContactPoint, ...] = ()
-    address: Address | None = None
-    gender: AdministrativeGenderCode | None = None
-    gender_element: Element | None = None
-    organization: Reference | None = None
-    period: Period | None = None
 
 
 class PatientLink(BackboneElement, frozen=True, kw_only=True):
@@ -2343,6 +2340,19 @@ class PatientCommunication(BackboneElement, frozen=True, kw_only=True):
     language: CodeableConcept
     preferred: Boolean | None = None
     preferred_element: Element | None = None
+
+
+class PatientContact(BackboneElement, frozen=True, kw_only=True):
+    """A contact party (e.g. guardian, partner, friend) for the patient."""
+
+    relationship: tuple[CodeableConcept, ...] = ()
+    name: HumanName | None = None
+    telecom: tuple[ContactPoint, ...] = ()
+    address: Address | None = None
+    gender: AdministrativeGenderCode | None = None
+    gender_element: Element | None = None
+    organization: Reference | None = None
+    period: Period | None = None
 
 
 class Patient(DomainResource, frozen=True, kw_only=True):
@@ -2375,7 +2385,7 @@ class Patient(DomainResource, frozen=True, kw_only=True):
     link: tuple[PatientLink, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, deceased=False, multiple_birth=False)
 
 
@@ -2406,14 +2416,6 @@ class Practitioner(DomainResource, frozen=True, kw_only=True):
     communication: tuple[CodeableConcept, ...] = ()
 
 
-class PractitionerRoleNotAvailable(BackboneElement, frozen=True, kw_only=True):
-    """Not available during this time due to provided reason."""
-
-    description: String
-    description_element: Element | None = None
-    during: Period | None = None
-
-
 class PractitionerRoleAvailableTime(BackboneElement, frozen=True, kw_only=True):
     """Times the Service Site is available."""
 
@@ -2425,6 +2427,14 @@ class PractitionerRoleAvailableTime(BackboneElement, frozen=True, kw_only=True):
     available_start_time_element: Element | None = None
     available_end_time: Time | None = None
     available_end_time_element: Element | None = None
+
+
+class PractitionerRoleNotAvailable(BackboneElement, frozen=True, kw_only=True):
+    """Not available during this time due to provided reason."""
+
+    description: String
+    description_element: Element | None = None
+    during: Period | None = None
 
 
 class PractitionerRole(DomainResource, frozen=True, kw_only=True):
@@ -2448,19 +2458,19 @@ class PractitionerRole(DomainResource, frozen=True, kw_only=True):
     endpoint: tuple[Reference, ...] = ()
 
 
+class ProcedureFocalDevice(BackboneElement, frozen=True, kw_only=True):
+    """Manipulated, implanted, or removed device."""
+
+    action: CodeableConcept | None = None
+    manipulated: Reference
+
+
 class ProcedurePerformer(BackboneElement, frozen=True, kw_only=True):
     """The people who performed the procedure."""
 
     function: CodeableConcept | None = None
     actor: Reference
     on_behalf_of: Reference | None = None
-
-
-class ProcedureFocalDevice(BackboneElement, frozen=True, kw_only=True):
-    """Manipulated, implanted, or removed device."""
-
-    action: CodeableConcept | None = None
-    manipulated: Reference
 
 
 class Procedure(DomainResource, frozen=True, kw_only=True):
@@ -2505,17 +2515,8 @@ class Procedure(DomainResource, frozen=True, kw_only=True):
     used_code: tuple[CodeableConcept, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, performed=False)
-
-
-class ProvenanceAgent(BackboneElement, frozen=True, kw_only=True):
-    """Actor involved."""
-
-    type: CodeableConcept | None = None
-    role: tuple[CodeableConcept, ...] = ()
-    who: Reference
-    on_behalf_of: Reference | None = None
 
 
 class ProvenanceEntity(BackboneElement, frozen=True, kw_only=True):
@@ -2525,6 +2526,15 @@ class ProvenanceEntity(BackboneElement, frozen=True, kw_only=True):
     role_element: Element | None = None
     what: Reference
     agent: tuple[ProvenanceAgent, ...] = ()
+
+
+class ProvenanceAgent(BackboneElement, frozen=True, kw_only=True):
+    """Actor involved."""
+
+    type: CodeableConcept | None = None
+    role: tuple[CodeableConcept, ...] = ()
+    who: Reference
+    on_behalf_of: Reference | None = None
 
 
 class Provenance(DomainResource, frozen=True, kw_only=True):
@@ -2546,7 +2556,7 @@ class Provenance(DomainResource, frozen=True, kw_only=True):
     signature: tuple[Signature, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, occurred=False)
 
 
@@ -2646,7 +2656,7 @@ class ServiceRequest(DomainResource, frozen=True, kw_only=True):
     relevant_history: tuple[Reference, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, quantity=False, occurrence=False, as_needed=False)
 
 
@@ -2671,23 +2681,6 @@ class Slot(DomainResource, frozen=True, kw_only=True):
     comment_element: Element | None = None
 
 
-class SpecimenContainer(BackboneElement, frozen=True, kw_only=True):
-    """Direct container of specimen (tube/slide, etc.)."""
-
-    identifier: tuple[Identifier, ...] = ()
-    description: String | None = None
-    description_element: Element | None = None
-    type: CodeableConcept | None = None
-    capacity: Quantity | None = None
-    specimen_quantity: Quantity | None = None
-    additive_codeable_concept: CodeableConcept | None = None
-    additive_reference: Reference | None = None
-
-    def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
-        check_choices(self, additive=False)
-
-
 class SpecimenCollection(BackboneElement, frozen=True, kw_only=True):
     """Collection details."""
 
@@ -2703,8 +2696,25 @@ class SpecimenCollection(BackboneElement, frozen=True, kw_only=True):
     fasting_status_duration: Duration | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, collected=False, fasting_status=False)
+
+
+class SpecimenContainer(BackboneElement, frozen=True, kw_only=True):
+    """Direct container of specimen (tube/slide, etc.)."""
+
+    identifier: tuple[Identifier, ...] = ()
+    description: String | None = None
+    description_element: Element | None = None
+    type: CodeableConcept | None = None
+    capacity: Quantity | None = None
+    specimen_quantity: Quantity | None = None
+    additive_codeable_concept: CodeableConcept | None = None
+    additive_reference: Reference | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
+        check_choices(self, additive=False)
 
 
 class SpecimenProcessing(BackboneElement, frozen=True, kw_only=True):
@@ -2719,7 +2729,7 @@ class SpecimenProcessing(BackboneElement, frozen=True, kw_only=True):
     time_period: Period | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, time=False)
 
 
@@ -2771,94 +2781,6 @@ class Subscription(DomainResource, frozen=True, kw_only=True):
     error: String | None = None
     error_element: Element | None = None
     channel: SubscriptionChannel
-
-
-class TaskInput(BackboneElement, frozen=True, kw_only=True):
-    """Information used to perform task."""
-
-    type: CodeableConcept
-    value_base64_binary: Base64Binary | None = None
-    value_base64_binary_element: Element | None = None
-    value_boolean: Boolean | None = None
-    value_boolean_element: Element | None = None
-    value_canonical: Canonical | None = None
-    value_canonical_element: Element | None = None
-    value_code: Code | None = None
-    value_code_element: Element | None = None
-    value_date: Date | None = None
-    value_date_element: Element | None = None
-    value_date_time: DateTime | None = None
-    value_date_time_element: Element | None = None
-    value_decimal: Decimal | None = None
-    value_decimal_element: Element | None = None
-    value_id: Id | None = None
-    value_id_element: Element | None = None
-    value_instant: Instant | None = None
-    value_instant_element: Element | None = None
-    value_integer: Integer | None = None
-    value_integer_element: Element | None = None
-    value_markdown: Markdown | None = None
-    value_markdown_element: Element | None = None
-    value_oid: Oid | None = None
-    value_oid_element: Element | None = None
-    value_positive_int: PositiveInt | None = None
-    value_positive_int_element: Element | None = None
-    value_string: String | None = None
-    value_string_element: Element | None = None
-    value_time: Time | None = None
-    value_time_element: Element | None = None
-    value_unsigned_int: UnsignedInt | None = None
-    value_unsigned_int_element: Element | None = None
-    value_uri: Uri | None = None
-    value_uri_element: Element | None = None
-    value_url: Url | None = None
-    value_url_element: Element | None = None
-    value_uuid: Uuid | None = None
-    value_uuid_element: Element | None = None
-    value_address: Address | None = None
-    value_age: Age | None = None
-    value_annotation: Annotation | None = None
-    value_attachment: Attachment | None = None
-    value_codeable_concept: CodeableConcept | None = None
-    value_coding: Coding | None = None
-    value_contact_point: ContactPoint | None = None
-    value_count: Count | None = None
-    value_distance: Distance | None = None
-    value_duration: Duration | None = None
-    value_human_name: HumanName | None = None
-    value_identifier: Identifier | None = None
-    value_money: Money | None = None
-    value_period: Period | None = None
-    value_quantity: Quantity | None = None
-    value_range: Range | None = None
-    value_ratio: Ratio | None = None
-    value_reference: Reference | None = None
-    value_sampled_data: SampledData | None = None
-    value_signature: Signature | None = None
-    value_timing: Timing | None = None
-    value_contact_detail: ContactDetail | None = None
-    value_contributor: Contributor | None = None
-    value_data_requirement: DataRequirement | None = None
-    value_expression: Expression | None = None
-    value_parameter_definition: ParameterDefinition | None = None
-    value_related_artifact: RelatedArtifact | None = None
-    value_trigger_definition: TriggerDefinition | None = None
-    value_usage_context: UsageContext | None = None
-    value_dosage: Dosage | None = None
-    value_meta: Meta | None = None
-
-    def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
-        check_choices(self, value=True)
-
-
-class TaskRestriction(BackboneElement, frozen=True, kw_only=True):
-    """Constraints on fulfillment tasks."""
-
-    repetitions: PositiveInt | None = None
-    repetitions_element: Element | None = None
-    period: Period | None = None
-    recipient: tuple[Reference, ...] = ()
 
 
 class TaskOutput(BackboneElement, frozen=True, kw_only=True):
@@ -2936,8 +2858,98 @@ class TaskOutput(BackboneElement, frozen=True, kw_only=True):
     value_meta: Meta | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, value=True)
+        check_finite(self.value_decimal)
+
+
+class TaskRestriction(BackboneElement, frozen=True, kw_only=True):
+    """Constraints on fulfillment tasks."""
+
+    repetitions: PositiveInt | None = None
+    repetitions_element: Element | None = None
+    period: Period | None = None
+    recipient: tuple[Reference, ...] = ()
+
+
+class TaskInput(BackboneElement, frozen=True, kw_only=True):
+    """Information used to perform task."""
+
+    type: CodeableConcept
+    value_base64_binary: Base64Binary | None = None
+    value_base64_binary_element: Element | None = None
+    value_boolean: Boolean | None = None
+    value_boolean_element: Element | None = None
+    value_canonical: Canonical | None = None
+    value_canonical_element: Element | None = None
+    value_code: Code | None = None
+    value_code_element: Element | None = None
+    value_date: Date | None = None
+    value_date_element: Element | None = None
+    value_date_time: DateTime | None = None
+    value_date_time_element: Element | None = None
+    value_decimal: Decimal | None = None
+    value_decimal_element: Element | None = None
+    value_id: Id | None = None
+    value_id_element: Element | None = None
+    value_instant: Instant | None = None
+    value_instant_element: Element | None = None
+    value_integer: Integer | None = None
+    value_integer_element: Element | None = None
+    value_markdown: Markdown | None = None
+    value_markdown_element: Element | None = None
+    value_oid: Oid | None = None
+    value_oid_element: Element | None = None
+    value_positive_int: PositiveInt | None = None
+    value_positive_int_element: Element | None = None
+    value_string: String | None = None
+    value_string_element: Element | None = None
+    value_time: Time | None = None
+    value_time_element: Element | None = None
+    value_unsigned_int: UnsignedInt | None = None
+    value_unsigned_int_element: Element | None = None
+    value_uri: Uri | None = None
+    value_uri_element: Element | None = None
+    value_url: Url | None = None
+    value_url_element: Element | None = None
+    value_uuid: Uuid | None = None
+    value_uuid_element: Element | None = None
+    value_address: Address | None = None
+    value_age: Age | None = None
+    value_annotation: Annotation | None = None
+    value_attachment: Attachment | None = None
+    value_codeable_concept: CodeableConcept | None = None
+    value_coding: Coding | None = None
+    value_contact_point: ContactPoint | None = None
+    value_count: Count | None = None
+    value_distance: Distance | None = None
+    value_duration: Duration | None = None
+    value_human_name: HumanName | None = None
+    value_identifier: Identifier | None = None
+    value_money: Money | None = None
+    value_period: Period | None = None
+    value_quantity: Quantity | None = None
+    value_range: Range | None = None
+    value_ratio: Ratio | None = None
+    value_reference: Reference | None = None
+    value_sampled_data: SampledData | None = None
+    value_signature: Signature | None = None
+    value_timing: Timing | None = None
+    value_contact_detail: ContactDetail | None = None
+    value_contributor: Contributor | None = None
+    value_data_requirement: DataRequirement | None = None
+    value_expression: Expression | None = None
+    value_parameter_definition: ParameterDefinition | None = None
+    value_related_artifact: RelatedArtifact | None = None
+    value_trigger_definition: TriggerDefinition | None = None
+    value_usage_context: UsageContext | None = None
+    value_dosage: Dosage | None = None
+    value_meta: Meta | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
+        check_choices(self, value=True)
+        check_finite(self.value_decimal)
 
 
 class Task(DomainResource, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ from socle.standards.fhir.primitives import (
     Uuid,
     Xhtml,
     check_choices,
+    check_finite,
     fhir_name,
 )
 
@@ -129,6 +130,10 @@ class Quantity(Element, frozen=True, kw_only=True):
     code: Code | None = None
     code_element: Element | None = None
 
+    def __post_init__(self) -> None:
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
+        check_finite(self.value)
+
 
 class Address(Element, frozen=True, kw_only=True):
     """An address expressed using postal conventions (as opposed to GPS or other location definition format."""
@@ -170,7 +175,7 @@ class Annotation(Element, frozen=True, kw_only=True):
     text_element: Element | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, author=False)
 
 
@@ -254,16 +259,13 @@ class Count(Quantity, frozen=True, kw_only=True):
     """A measured or measurable amount."""
 
 
-class DataRequirementCodeFilter(Element, frozen=True, kw_only=True):
-    """What codes are expected."""
+class DataRequirementSort(Element, frozen=True, kw_only=True):
+    """Order of the results."""
 
-    path: String | None = None
+    path: String
     path_element: Element | None = None
-    search_param: String | None = None
-    search_param_element: Element | None = None
-    value_set: Canonical | None = None
-    value_set_element: Element | None = None
-    code: tuple[Coding, ...] = ()
+    direction: SortDirectionCode
+    direction_element: Element | None = None
 
 
 class DataRequirementDateFilter(Element, frozen=True, kw_only=True):
@@ -279,17 +281,20 @@ class DataRequirementDateFilter(Element, frozen=True, kw_only=True):
     value_duration: Duration | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, value=False)
 
 
-class DataRequirementSort(Element, frozen=True, kw_only=True):
-    """Order of the results."""
+class DataRequirementCodeFilter(Element, frozen=True, kw_only=True):
+    """What codes are expected."""
 
-    path: String
+    path: String | None = None
     path_element: Element | None = None
-    direction: SortDirectionCode
-    direction_element: Element | None = None
+    search_param: String | None = None
+    search_param_element: Element | None = None
+    value_set: Canonical | None = None
+    value_set_element: Element | None = None
+    code: tuple[Coding, ...] = ()
 
 
 class DataRequirement(Element, frozen=True, kw_only=True):
@@ -310,7 +315,7 @@ class DataRequirement(Element, frozen=True, kw_only=True):
     sort: tuple[DataRequirementSort, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, subject=False)
 
 
@@ -329,7 +334,7 @@ class DosageDoseAndRate(Element, frozen=True, kw_only=True):
     rate_quantity: Quantity | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, dose=False, rate=False)
 
 
@@ -356,7 +361,7 @@ class Dosage(BackboneElement, frozen=True, kw_only=True):
     max_dose_per_lifetime: Quantity | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, as_needed=False)
 
 
@@ -454,8 +459,9 @@ class Extension(Element, frozen=True, kw_only=True):
     value_meta: Meta | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, value=False)
+        check_finite(self.value_decimal)
 
 
 class HumanName(Element, frozen=True, kw_only=True):
@@ -512,6 +518,10 @@ class Money(Element, frozen=True, kw_only=True):
     value_element: Element | None = None
     currency: Code | None = None
     currency_element: Element | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
+        check_finite(self.value)
 
 
 class Narrative(Element, frozen=True, kw_only=True):
@@ -611,6 +621,10 @@ class SampledData(Element, frozen=True, kw_only=True):
     data: String | None = None
     data_element: Element | None = None
 
+    def __post_init__(self) -> None:
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
+        check_finite(self.period, self.factor, self.lower_limit, self.upper_limit)
+
 
 class Signature(Element, frozen=True, kw_only=True):
     """A Signature - XML DigSig, JWS, Graphical image of signature, etc."""
@@ -664,8 +678,9 @@ class TimingRepeat(Element, frozen=True, kw_only=True):
     offset_element: Element | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, bounds=False)
+        check_finite(self.duration, self.duration_max, self.period, self.period_max)
 
 
 class Timing(BackboneElement, frozen=True, kw_only=True):
@@ -694,7 +709,7 @@ class TriggerDefinition(Element, frozen=True, kw_only=True):
     condition: Expression | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, timing=False)
 
 
@@ -708,5 +723,5 @@ class UsageContext(Element, frozen=True, kw_only=True):
     value_reference: Reference | None = None
 
     def __post_init__(self) -> None:
-        """Refuses two types of one choice element, and none where one is required."""
+        """Refuses what the types alone cannot: two types of one choice, none where required, no number."""
         check_choices(self, value=True)
