@@ -1,7 +1,7 @@
 """The values of the DMP: records, rights, queries and their answers.
 
 Registry objects themselves (``DocumentEntry`` …) are those of ``socle.standards.xds.model``.
-Source: fact sheet "dmp-exchange" §1.6–1.8, §5–6; "citizen" §2–4, §10; Code de la santé publique L1111-14 s., R1111-40 s.
+Source: fact sheets "dmp-exchange" §1.6–1.8, §5–6 and "citizen" §2–4, §10; CSP L1111-14 s., R1111-40 s.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ class Function(StrEnum):
     SETTINGS = "settings"
     MANDATE = "mandate"
     READ_TRACES = "traces"
+    #: Merge, destruction, opening after the opt-out period: jobs of the base.
+    MAINTAIN = "maintain"
 
 
 # --- the record -------------------------------------------------------------------------------------------------
@@ -292,7 +294,7 @@ class DocumentFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Conditions on documents. An empty field does not filter; the values of a plain tuple are alternatives;
     a tuple of tuples asks for one of each inner tuple. A ``Code`` without system matches any system.
 
-    ``author_persons`` are SQL ``LIKE`` patterns on the XCN. ``reference_ids`` match the whole CXi or its first component.
+    ``author_persons`` are SQL ``LIKE`` patterns on the XCN; ``reference_ids`` match the whole CXi or its first part.
     """
 
     statuses: tuple[Status, ...] = ()
@@ -350,6 +352,9 @@ class Page(msgspec.Struct, frozen=True):
     size: int = 50
     after: str = ""
     with_total: bool = True
+
+
+FIRST_PAGE = Page()
 
 
 class FindDocuments(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -1,10 +1,10 @@
 """The use cases of the DMP: the only door for the protocols, the portals and other services.
 
-Every method decides by ``rules``, reads or writes, and records its trace in one transaction. A refusal is traced too, in
-a transaction of its own, and raised as a ``SocleError`` whose ``code`` is that of XDS (fact sheet §1.10) or of the DMP
-(§5.9) and whose ``sentence()`` fits ``codeContext``.
+Every method decides by ``rules``, reads or writes, and records its trace in one transaction. A refusal is traced too,
+in a transaction of its own, and raised as a ``SocleError`` whose ``code`` is that of XDS (fact sheet §1.10) or of the
+DMP (§5.9) and whose ``sentence()`` fits ``codeContext``.
 
-What a caller may not see is absent from every answer, count and page; asked for by its id, it is as if it did not exist.
+What a caller may not see is absent from every answer, count and page; asked by its id, it is as if it did not exist.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from socle.platform.actor import Actor
 from socle.platform.base import Base
 from socle.services.dmp.context import Conformance, DmpContext, Identities, SignatureCheck
 from socle.services.dmp.domain import (
+    FIRST_PAGE,
     AccessLine,
     AuthorizationAction,
     AuthorizationLine,
@@ -94,7 +95,7 @@ class DmpService:
     ) -> DocumentEntry:
         """Changes one document, named by its uniqueId (or by ``urn:uuid:…`` logicalId or entryUUID).
 
-        ``version`` is the version that the caller saw (``If-Match``); another current one is ``XDSMetadataVersionError``.
+        ``version`` is the one that the caller saw (``If-Match``); another current one is ``XDSMetadataVersionError``.
         Returns the new current metadata (of a deleted document: its last). Raises ``NotFound`` when there is none
         for this caller.
         """
@@ -117,7 +118,7 @@ class DmpService:
         raise NotImplementedError
 
     async def search(
-        self, actor: Actor, query: PatientQuery, page: Page = Page(), *, door: Door = Door.FHIR
+        self, actor: Actor, query: PatientQuery, page: Page = FIRST_PAGE, *, door: Door = Door.FHIR
     ) -> FoundPage:
         """One page of a patient query, newest first, by keyset, with the count of what ``actor`` may see."""
         raise NotImplementedError
@@ -167,7 +168,7 @@ class DmpService:
         destroy_now: bool = False,
         door: Door = Door.XDS,
     ) -> Record:
-        """TD1.4: from now on no access of any kind but the holder's. Kept ten years, or destroyed on express request."""
+        """TD1.4: no access any more but the holder's. Kept ten years, or destroyed at once on express request."""
         raise NotImplementedError
 
     async def reopen_record(self, actor: Actor, ins: Ins, *, door: Door = Door.XDS) -> Record:
@@ -193,8 +194,8 @@ class DmpService:
     ) -> RecordStatus:
         """TD0.3: the patient's consent of the day, given through the professional, who is ``actor``.
 
-        ``is_medecin_traitant`` with ``SUPPRESSION`` removes that status and keeps the access. ``care_team`` authorises the
-        actor's structure. The holder's side names the ``professional`` (id, name, profession, structure).
+        ``is_medecin_traitant`` with ``SUPPRESSION`` removes that status and keeps the access. ``care_team`` authorises
+        the actor's structure. The holder's side names the ``professional`` (id, name, profession, structure).
         """
         raise NotImplementedError
 
