@@ -1,0 +1,1 @@
+"""MSSanté: mailboxes, their messages, the mail servers, and the rules of the trust space."""

@@ -1,0 +1,168 @@
+"""Mailboxes, folders, messages and envelopes, as values."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from socle.standards.ids.ins import Ins
+from socle.standards.mail.address import Address, parse_address
+
+
+class MailboxKind(StrEnum):
+    """TRE_R257-TypeBAL, and the citizen's box, which is not in the directory."""
+
+    PERSONAL = "PER"
+    ORGANIZATIONAL = "ORG"
+    APPLICATIVE = "APP"
+    CABINET = "CAB"
+    CITIZEN = "USAGER"
+
+
+class MailboxState(StrEnum):
+    """Life cycle of a box."""
+
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    CLOSED = "CLOSED"
+    PURGED = "PURGED"
+
+
+class Mailbox(msgspec.Struct, frozen=True, kw_only=True):
+    """One box. ``person_id`` is a PS_IdNat (``8`` + RPPS), ``structure_id`` a Struct_IdNat (``1`` + FINESS)."""
+
+    key: UUID
+    address: str
+    kind: MailboxKind
+    state: MailboxState
+    quota_bytes: int
+    created_at: datetime
+    display_name: str = ""
+    person_id: str = ""
+    structure_id: str = ""
+    service: str = ""
+    responsible: str = ""
+    description: str = ""
+    is_red_listed: bool = False
+    rank: int = 1
+    accepts_paperless: bool = False
+    ins: Ins | None = None
+    certificate_subject: str = ""
+    password_hash: str = ""
+    used_bytes: int = 0
+    last_used_at: datetime | None = None
+    purge_at: datetime | None = None
+
+    @property
+    def mail_address(self) -> Address:
+        """``address`` parsed."""
+        return parse_address(self.address)
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the directory may show the box."""
+        return self.state is MailboxState.ACTIVE and not self.is_red_listed and self.kind is not MailboxKind.CITIZEN
+
+
+class Right(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person other than the holder may do with a box."""
+
+    person_id: str
+    may_send: bool
+    granted_by: str
+    granted_at: datetime
+    expires_at: datetime | None = None
+
+
+class Folder(msgspec.Struct, frozen=True, kw_only=True):
+    """One folder. ``special_use`` is a SPECIAL-USE attribute (RFC 6154), or empty."""
+
+    id: int
+    name: str
+    special_use: str = ""
+    is_subscribed: bool = True
+    uid_validity: int
+    uid_next: int
+    highest_modseq: int
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What lists show of a message: its header, IMAP ``ENVELOPE`` and ``BODYSTRUCTURE`` (and ``BODY``)."""
+
+    header: bytes
+    envelope: bytes
+    structure: bytes
+    body: bytes
+    has_document: bool = False
+
+
+class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of one message in a folder, without content."""
+
+    uid: int
+    flags: tuple[str, ...]
+    modseq: int
+    size_bytes: int
+    received_at: datetime
+
+
+class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One message with its summary; ``object`` is the vault address of the content."""
+
+    folder_id: int
+    uid: int
+    flags: tuple[str, ...]
+    modseq: int
+    size_bytes: int
+    received_at: datetime
+    object: str
+    summary: Summary
+    thread: bytes
+
+
+class Recipient(msgspec.Struct, frozen=True):
+    """One RCPT. ``notify`` is empty or a list among ``NEVER``, ``SUCCESS``, ``FAILURE``, ``DELAY``."""
+
+    address: Address
+    notify: str = ""
+    original_recipient: str = ""
+
+
+class Origin(StrEnum):
+    """By which door a message came."""
+
+    SUBMISSION = "submission"
+    PEER = "peer"
+    LMTP = "lmtp"
+    PORTAL = "portal"
+    BASE = "base"
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """Who sends to whom, by which door. ``sender`` is ``None`` for reports."""
+
+    sender: Address | None
+    recipients: tuple[Recipient, ...]
+    origin: Origin
+    envelope_id: str = ""
+    wants_full_return: bool = False
+    #: PS_IdNat, structure or certificate subject that authenticated; operator's name for a peer.
+    author: str = ""
+    #: The box that authenticated.
+    mailbox: str = ""
+    client: str = ""
+    helo: str = ""
+    tls: str = ""
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of an accepted message. Addresses are those that were not there already."""
+
+    queue_id: UUID
+    delivered: tuple[str, ...] = ()
+    queued: tuple[str, ...] = ()
+    bounced: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
