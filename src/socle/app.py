@@ -18,6 +18,7 @@ from socle.platform.jobs import Task
 from socle.platform.settings import Settings
 from socle.platform.telemetry import render_metrics
 from socle.platform.web import Counted, fail, refuse
+from socle.portals import pages
 from socle.standards.errors import SocleError
 
 #: Packages with tables, in the order in which their migrations are applied.
@@ -42,11 +43,13 @@ def create_services(base: Base) -> Services:
 
 def create_app(services: Services) -> Starlette:
     """The web application: every door of every service."""
-    return Starlette(
-        routes=[*_health_routes(services.base)],
+    application = Starlette(
+        routes=[*_health_routes(services.base), *pages.routes()],
         middleware=[Middleware(Counted)],
         exception_handlers={SocleError: refuse, Exception: fail},
     )
+    application.state.is_sandbox = services.base.settings.is_sandbox
+    return application
 
 
 def tasks_of(services: Services) -> Mapping[str, Task]:
