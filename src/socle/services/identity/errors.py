@@ -61,7 +61,7 @@ def invalid_client() -> InvalidClient:
         "invalid_client",
         Text("Le client n'est pas authentifié.", "The client is not authenticated."),
         remedy=Text(
-            "Vérifiez l'identifiant du client, son secret ou son certificat, et la méthode d'authentification enregistrée.",
+            "Vérifiez l'identifiant du client, son secret ou son certificat, et la méthode enregistrée.",
             "Check the client id, its secret or certificate, and the registered authentication method.",
         ),
         requirement="RFC 6749 §5.2",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
-from joserfc.jws import JWSRegistry
 
 from socle.platform.base import Base
 from socle.platform.database import Queries
@@ -31,7 +30,10 @@ _OWNER = owner_key("identity", "signing-keys")
 _RELOAD_S = 30.0
 _RELOAD_UNKNOWN_S = 2.0
 _MAX_TOKEN = 8192
-_REGISTRY = JWSRegistry(algorithms=list(ALGORITHMS))
+
+T = TypeVar("T")
+#: Signs claims with the active key of an algorithm.
+Sign = Callable[[str, Mapping[str, Any]], str]
 
 
 class SigningKey(msgspec.Struct, frozen=True):
@@ -54,18 +56,23 @@ class KeyRing:
         self._loaded_at = -1e9
         self._lock = asyncio.Lock()
 
-    async def sign(self, *tokens: tuple[str, Mapping[str, Any]]) -> list[str]:
-        """One JWT for each ``(algorithm, claims)``, signed in a worker thread: OpenSSL lets the event loop run on."""
+    async def mint(self, make: Callable[[Sign], T]) -> T:
+        """What ``make`` returns, given a function that signs claims with the active key of an algorithm.
+
+        ``make`` runs in a worker thread: OpenSSL lets the event loop run on while it signs.
+        """
         await self._load()
-        keys = [self._active(algorithm) for algorithm, _ in tokens]
+        active = {algorithm: self._active(algorithm) for algorithm in ALGORITHMS}
 
-        def sign_all() -> list[str]:
-            return [
-                jwt.encode({"alg": key.algorithm, "kid": key.kid, "typ": "JWT"}, dict(claims), key.private)
-                for key, (_, claims) in zip(keys, tokens, strict=True)
-            ]
+        def sign(algorithm: str, claims: Mapping[str, Any]) -> str:
+            key = active[algorithm]
+            return jwt.encode({"alg": algorithm, "kid": key.kid, "typ": "JWT"}, dict(claims), key.private)
 
-        return await asyncio.to_thread(sign_all)
+        return await asyncio.to_thread(make, sign)
+
+    async def sign(self, algorithm: str, claims: Mapping[str, Any]) -> str:
+        """One JWT."""
+        return await self.mint(lambda sign: sign(algorithm, claims))
 
     async def verify(self, token: str) -> dict[str, Any]:
         """The claims of a JWT that this ring signed; dates are not judged here. Raises ``InvalidToken``."""
