@@ -6,6 +6,7 @@ A data key never leaves the process unwrapped. Deleting a ring makes its owner's
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import secrets
 from collections import OrderedDict
@@ -13,6 +14,8 @@ from pathlib import Path
 from uuid import UUID
 
 import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 
 from socle.platform.database import Connection, Database, Queries
@@ -20,6 +23,8 @@ from socle.platform.database import Connection, Database, Queries
 QUERIES = Queries("socle.platform", "keys.sql")
 
 _CACHED_KEYS = 10_000
+_MAGIC = b"S1"
+_HEADER = len(_MAGIC) + 2 + 12
 
 
 class MasterKey(msgspec.Struct, frozen=True):
@@ -74,6 +79,25 @@ def _write(path: Path, keys: tuple[MasterKey, ...]) -> None:
     temporary.replace(path)
 
 
+class Unreadable(Exception):
+    """Sealed bytes are not what was sealed: storage is at fault, not the request."""
+
+
+def seal(owner: UUID, version: int, key: bytes, context: bytes, content: bytes) -> bytes:
+    """The pure part of ``KeyRings.seal``."""
+    nonce = secrets.token_bytes(12)
+    body = AESGCM(key).encrypt(nonce, content, owner.bytes + context)
+    return _MAGIC + version.to_bytes(2, "big") + nonce + body
+
+
+def unseal(owner: UUID, key: bytes, context: bytes, sealed: bytes) -> bytes:
+    """The pure part of ``KeyRings.open``."""
+    try:
+        return AESGCM(key).decrypt(sealed[4:_HEADER], sealed[_HEADER:], owner.bytes + context)
+    except InvalidTag as error:
+        raise Unreadable("it was altered") from error
+
+
 class KeyRings:
     """The data keys of all owners, kept wrapped in the table ``key_ring``; recently used ones are cached unwrapped."""
 
@@ -118,6 +142,30 @@ class KeyRings:
         if row is None:
             return None
         return self._remember(owner, version, self._masters.unwrap(row["master_id"], row["wrapped"]))
+
+    async def seal(self, owner: UUID, context: bytes, content: bytes) -> bytes:
+        """``content`` encrypted (AES-256-GCM) under the owner's current key, bound to the owner and to ``context``.
+
+        The form is ``b"S1"``, key version (2 bytes), nonce (12 bytes), ciphertext. Call it outside a transaction.
+        """
+        version, key = await self.current(owner)
+        return seal(owner, version, key, context, content)
+
+    async def open(self, owner: UUID, context: bytes, sealed: bytes, connection: Connection | None = None) -> bytes:
+        """What ``seal`` was given. Raises ``Unreadable`` if it was altered or moved, or its key destroyed."""
+        if len(sealed) < _HEADER or not sealed.startswith(_MAGIC):
+            raise Unreadable("no header")
+        key = await self.find(owner, int.from_bytes(sealed[2:4], "big"), connection)
+        if key is None:
+            raise Unreadable("its key was destroyed")
+        return unseal(owner, key, context, sealed)
+
+    async def index_key(self, owner: UUID) -> bytes:
+        """A key that stays the same as long as the ring lives, to index what is encrypted (blind index)."""
+        await self.current(owner)
+        key = await self.find(owner, 1)
+        assert key is not None
+        return hashlib.blake2b(b"index", key=key, digest_size=32).digest()
 
     async def destroy(self, connection: Connection, owner: UUID) -> None:
         """Deletes the ring of ``owner`` in the caller's transaction: its objects can never be read again."""

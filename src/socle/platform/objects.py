@@ -1,8 +1,7 @@
 """Documents as encrypted, content-addressed objects, on disk or on S3.
 
-The address of a content is its BLAKE2b under the owner's data key: the same content has the same address for the same
-owner, and tells nothing without the key. The stored form is ``b"S1"``, key version (2 bytes), nonce (12 bytes) and
-AES-256-GCM, bound to its owner and address.
+The address of a content is its BLAKE2b under the owner's index key: the same content has the same address for the same
+owner, and tells nothing without the key. The stored form is that of ``KeyRings.seal``, bound to the address.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import secrets
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -21,15 +19,11 @@ from uuid import UUID
 
 import msgspec
 import obstore
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from obstore.store import MemoryStore, ObjectStore, from_url
 
 from socle.platform.database import Connection
-from socle.platform.keys import KeyRings
+from socle.platform.keys import KeyRings, Unreadable, seal
 
-_MAGIC = b"S1"
-_HEADER = len(_MAGIC) + 2 + 12
 #: Above this, encryption and hashing leave the event loop.
 _THREAD_BYTES = 256 * 1024
 
@@ -182,10 +176,11 @@ class ObjectVault:
         If that transaction does not commit, the object is an orphan that ``orphans`` finds later.
         """
         version, key = await self.rings.current(owner)
+        address_key = await self.rings.index_key(owner)
         if len(content) > _THREAD_BYTES:
-            address, sealed = await asyncio.to_thread(_seal, owner, version, key, content)
+            address, sealed = await asyncio.to_thread(_address_and_seal, owner, version, key, address_key, content)
         else:
-            address, sealed = _seal(owner, version, key, content)
+            address, sealed = _address_and_seal(owner, version, key, address_key, content)
         await self.backend.put(_path(owner, address), sealed)
         return address
 
@@ -195,14 +190,12 @@ class ObjectVault:
         Raises ``DamagedObject`` if it is missing, altered, or its key was destroyed.
         """
         sealed = await self.backend.get(_path(owner, address))
-        if sealed is None or len(sealed) < _HEADER or not sealed.startswith(_MAGIC):
-            raise DamagedObject(f"object {address} is missing or has no header")
-        key = await self.rings.find(owner, int.from_bytes(sealed[2:4], "big"), connection)
-        if key is None:
-            raise DamagedObject(f"the key of object {address} was destroyed")
-        if len(sealed) > _THREAD_BYTES:
-            return await asyncio.to_thread(_open, owner, address, key, sealed)
-        return _open(owner, address, key, sealed)
+        if sealed is None:
+            raise DamagedObject(f"object {address} is missing")
+        try:
+            return await self.rings.open(owner, address.encode(), sealed, connection)
+        except Unreadable as error:
+            raise DamagedObject(f"object {address}: {error}") from error
 
     async def delete(self, owner: UUID, address: str) -> None:
         """Removes an object to which no row refers."""
@@ -213,15 +206,6 @@ def _path(owner: UUID, address: str) -> str:
     return f"{owner.hex[:2]}/{owner}/{address}"
 
 
-def _seal(owner: UUID, version: int, key: bytes, content: bytes) -> tuple[str, bytes]:
-    address = hashlib.blake2b(content, digest_size=32, key=key).hexdigest()
-    nonce = secrets.token_bytes(12)
-    body = AESGCM(key).encrypt(nonce, content, owner.bytes + address.encode())
-    return address, _MAGIC + version.to_bytes(2, "big") + nonce + body
-
-
-def _open(owner: UUID, address: str, key: bytes, sealed: bytes) -> bytes:
-    try:
-        return AESGCM(key).decrypt(sealed[4:_HEADER], sealed[_HEADER:], owner.bytes + address.encode())
-    except InvalidTag as error:
-        raise DamagedObject(f"object {address} was altered") from error
+def _address_and_seal(owner: UUID, version: int, key: bytes, address_key: bytes, content: bytes) -> tuple[str, bytes]:
+    address = hashlib.blake2b(content, digest_size=32, key=address_key).hexdigest()
+    return address, seal(owner, version, key, address.encode(), content)
