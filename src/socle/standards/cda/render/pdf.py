@@ -1,0 +1,78 @@
+"""Any CDA document → PDF: the same page through WeasyPrint; the pages of an embedded PDF follow its header card."""
+
+from __future__ import annotations
+
+import io
+from enum import StrEnum
+from typing import Any
+
+import pikepdf
+from lxml import etree
+
+from socle.standards.cda.document import CdaDocument, EmbeddedFile, open_document
+from socle.standards.cda.render.media import true_media_type
+from socle.standards.cda.render.page import render_page
+from socle.standards.errors import MalformedInput
+
+
+class PdfVariant(StrEnum):
+    """Profiles that WeasyPrint writes: archival, accessible."""
+
+    PLAIN = ""
+    ARCHIVAL = "pdf/a-3u"
+    ACCESSIBLE = "pdf/ua-1"
+
+
+def render_pdf(
+    source: bytes | etree._Element | CdaDocument,
+    *,
+    language: str = "fr",
+    variant: PdfVariant = PdfVariant.ACCESSIBLE,
+) -> bytes:
+    """The document as PDF, A4, without the copy of itself that it may embed.
+
+    An N1 document whose body is a PDF gives its header card then that PDF's own pages. Nothing is fetched.
+    Raises what ``open_document`` raises.
+    """
+    document = source if isinstance(source, CdaDocument) else open_document(source)
+    card = write_pdf(render_page(document, language=language, with_pdf_copy=False), variant)
+    embedded = _embedded_pdf(document)
+    return card if embedded is None else _append(card, embedded)
+
+
+def write_pdf(html: str, variant: PdfVariant = PdfVariant.ACCESSIBLE) -> bytes:
+    """The PDF of an HTML page that holds all it needs."""
+    # WeasyPrint loads pango and fonts: only who prints pays for it.
+    from weasyprint import HTML
+
+    written: bytes | None = HTML(string=html, url_fetcher=_refuse_fetch).write_pdf(
+        pdf_variant=variant.value or None, full_fonts=False
+    )
+    return written or b""
+
+
+def _refuse_fetch(url: str, *_: object, **__: object) -> Any:
+    from weasyprint import default_url_fetcher
+
+    if url.startswith("data:image/"):
+        return default_url_fetcher(url)
+    raise ValueError("outside resources are not loaded")
+
+
+def _embedded_pdf(document: CdaDocument) -> bytes | None:
+    try:
+        file: EmbeddedFile | None = None if document.body is None else document.embedded_file()
+    except MalformedInput:
+        return None
+    return file.content if file is not None and true_media_type(file) == "application/pdf" else None
+
+
+def _append(card: bytes, embedded: bytes) -> bytes:
+    try:
+        with pikepdf.open(io.BytesIO(card)) as first, pikepdf.open(io.BytesIO(embedded)) as second:
+            first.pages.extend(second.pages)
+            output = io.BytesIO()
+            first.save(output)
+            return output.getvalue()
+    except pikepdf.PdfError:
+        return card
