@@ -1,0 +1,380 @@
+from datetime import date, timedelta
+
+import asyncpg
+import pytest
+
+from socle.platform.actor import Actor, ActorKind, AuthenticationMode
+from socle.platform.base import Base
+from socle.platform.patient_key import patient_key
+from socle.services.ins.domain import (
+    BASE_DOMAIN,
+    Card,
+    Claim,
+    FormerIns,
+    LinkResult,
+    LinkSource,
+    MatchLevel,
+    Merge,
+    MergeReason,
+    Person,
+    ResultCode,
+    TraitsQuery,
+)
+from socle.services.ins.service import InsService, claim_of
+from socle.services.ins.teleservice import search_as_required
+from socle.standards.errors import Conflict, Forbidden, InvalidContent, NotFound
+from socle.standards.ids.ins import OID_NIA, OID_NIR, OID_NIR_TEST, Ins
+from socle.standards.ids.status import (
+    CollectionMethod,
+    IdentityAttribute,
+    IdentityStatus,
+    ManagementCode,
+    ProofDocument,
+)
+from socle.standards.ids.traits import Traits
+
+DOCTOR = Actor(
+    kind=ActorKind.PROFESSIONAL, id="810109876549", name="MARCHAND", authentication=AuthenticationMode.DIRECTE
+)
+OPERATOR = Actor(kind=ActorKind.OPERATOR, id="op", name="Cellule", authentication=AuthenticationMode.OPERATOR)
+CITIZEN = Actor(kind=ActorKind.PATIENT, id="c1", name="Jeanne", authentication=AuthenticationMode.CITIZEN)
+
+JEANNE = Person(
+    ins=Ins("284076938304258", OID_NIR_TEST),
+    traits=Traits.of("D'ARCY-BELLEC", "JEANNE MARIE CECILE", "F", "1984-07-17", "69383"),
+    cards=(Card("284076938304258", "1984-07-17", 1),),
+)
+OTHER_INS = Ins("284076938314255", OID_NIR_TEST)
+
+
+@pytest.fixture
+def service(base: Base) -> InsService:
+    return InsService(base)
+
+
+async def chain(base: Base, ins: Ins) -> list[str]:
+    async with base.database.transaction() as connection:
+        assert await base.audit.verify(connection, patient_key(ins)) == ""
+        return [trace.event.transaction for trace in await base.audit.of_patient(connection, patient_key(ins))]
+
+
+async def queued(base: Base) -> list[tuple[str, bytes]]:
+    async with base.database.transaction() as connection:
+        rows = await connection.fetch("SELECT entrypoint, payload FROM pgqueuer ORDER BY id")
+    return [(row["entrypoint"], row["payload"]) for row in rows]
+
+
+async def test_an_admitted_person_is_found_by_ins_and_may_be_fed(service, base):
+    identity = await service.admit(OPERATOR, JEANNE)
+    async with base.database.transaction() as connection:
+        found = await service.find(connection, JEANNE.ins)
+        assert await service.find(connection, OTHER_INS) is None
+    assert found == identity
+    assert found.sendable_ins == JEANNE.ins
+    assert found.key == patient_key(JEANNE.ins)
+    assert await service.admit(OPERATOR, JEANNE) == identity
+    assert set(await chain(base, JEANNE.ins)) == {"ins.enrol", "ins.admit"}
+
+
+async def test_an_identity_rises_from_provisional_to_qualified_and_its_history_says_how(service, base, clock):
+    await service.teleservice.enrol(OPERATOR, [JEANNE])
+    identity = await service.register(DOCTOR, Traits.of("d'Arcy-Bellec", "Jeanne", "F", "1984-07-17"), local_id="42")
+    assert identity.status is IdentityStatus.PROVISIONAL
+    query = TraitsQuery(birth_name="D'Arcy-Bellec", given_names=("Jeanne",), sex="F", birth_date="1984-07-17")
+    answer = await search_as_required(service.insi, DOCTOR, query)
+    assert answer.code is ResultCode.OK
+    identity = await service.accept_ins(DOCTOR, "42", answer.person)
+    assert identity.status is IdentityStatus.RETRIEVED
+    assert identity.sendable_ins is None
+    assert identity.traits.birth_place == "69383"
+    identity = await service.check_proof(DOCTOR, "42", ProofDocument.PASSPORT, date(2026, 3, 2))
+    assert identity.status is IdentityStatus.QUALIFIED
+    assert identity.sendable_ins == JEANNE.ins
+    history = await service.history(DOCTOR, "42")
+    assert [line.event for line in history] == ["check_proof", "accept_ins", "register"]
+    assert (history[0].evidence, history[0].evidence_date) == ("PA", date(2026, 3, 2))
+    assert history[0].before == history[1].after
+    assert "ins.check_proof" in await chain(base, JEANNE.ins)
+
+
+async def test_a_wrong_verification_takes_the_ins_away_and_puts_the_identity_on_the_worklist(service, base, clock):
+    identity = await service.admit(OPERATOR, JEANNE)
+    clock.move(timedelta(days=4 * 365))
+    assert (await service.verify(DOCTOR, identity.local_id)).verified_at == clock()
+    married = Person(ins=JEANNE.ins, traits=Traits.of("BELLEC", "JEANNE MARIE CECILE", "F", "1984-07-17", "69383"))
+    await service.teleservice.enrol(OPERATOR, [married])
+    identity = await service.verify(DOCTOR, identity.local_id)
+    assert identity.status is IdentityStatus.VALIDATED
+    assert identity.ins is None
+    assert identity.former == (FormerIns(JEANNE.ins),)
+    to_mend, _ = await service.worklist(OPERATOR)
+    assert [one.local_id for one in to_mend] == [identity.local_id]
+    async with base.database.transaction() as connection:
+        assert await service.find(connection, JEANNE.ins) is None
+
+
+async def test_due_identities_are_verified_again(service, clock):
+    await service.admit(OPERATOR, JEANNE)
+    assert await service.verify_due(OPERATOR) == 0
+    clock.move(timedelta(days=4 * 365))
+    await service.teleservice.enrol(
+        OPERATOR, [Person(ins=JEANNE.ins, traits=Traits.of("AUTRE", "JEANNE", "F", "1984-07-17", "69383"))]
+    )
+    assert await service.verify_due(OPERATOR) == 1
+
+
+async def test_a_doubtful_identity_loses_its_ins_and_cannot_get_one(service):
+    identity = await service.admit(OPERATOR, JEANNE)
+    identity = await service.mark(DOCTOR, identity.local_id, IdentityAttribute.DOUBTFUL)
+    assert (identity.status, identity.ins) == (IdentityStatus.PROVISIONAL, None)
+    with pytest.raises(Conflict):
+        await service.accept_ins(DOCTOR, identity.local_id, JEANNE)
+    await service.unmark(DOCTOR, identity.local_id, IdentityAttribute.DOUBTFUL)
+    again = await service.accept_ins(DOCTOR, identity.local_id, JEANNE, method=CollectionMethod.VITALE_APP)
+    assert again.status is IdentityStatus.QUALIFIED
+    assert again.former == ()
+
+
+async def test_editing_a_strict_trait_costs_the_proof_and_a_used_name_does_not(service):
+    identity = await service.admit(OPERATOR, JEANNE)
+    used = Traits.of("D'ARCY-BELLEC", "JEANNE MARIE CECILE", "F", "1984-07-17", "69383", used_name="MOREL")
+    assert (await service.edit_traits(DOCTOR, identity.local_id, used)).status is IdentityStatus.QUALIFIED
+    strict = Traits.of("D'ARCY", "JEANNE MARIE CECILE", "F", "1984-07-17", "69383")
+    edited = await service.edit_traits(DOCTOR, identity.local_id, strict)
+    assert (edited.status, edited.proof) == (IdentityStatus.RETRIEVED, None)
+
+
+async def test_the_ins_of_another_identity_is_refused_and_the_pair_is_proposed(service):
+    holder = await service.admit(OPERATOR, JEANNE)
+    await service.register(DOCTOR, JEANNE.traits, local_id="twice")
+    with pytest.raises(Conflict) as refusal:
+        await service.accept_ins(DOCTOR, "twice", JEANNE)
+    assert refusal.value.code == "InsHeldByAnother"
+    _, pairs = await service.worklist(OPERATOR)
+    assert {pairs[0].first, pairs[0].second} == {holder.local_id, "twice"}
+    assert pairs[0].level is MatchLevel.SAME
+
+
+async def test_a_mistyped_record_is_proposed_and_a_stranger_is_not(service):
+    await service.admit(OPERATOR, JEANNE)
+    await service.register(DOCTOR, Traits.of("DARCY BELLEC", "JEANE", "F", "1984-07-17", "69383"), local_id="mistyped")
+    await service.register(DOCTOR, Traits.of("MARTIN", "JEANNE", "F", "1984-07-17", "29019"), local_id="stranger")
+    assert [link.level for link in await service.links(DOCTOR, "mistyped")] == [MatchLevel.WEAK]
+    assert await service.links(DOCTOR, "stranger") == []
+
+
+async def test_what_a_person_decided_of_a_pair_is_never_overwritten(service):
+    holder = await service.admit(OPERATOR, JEANNE)
+    await service.register(DOCTOR, JEANNE.traits, local_id="same")
+    decided = await service.decide(OPERATOR, "same", holder.local_id, LinkResult.DISTINCT)
+    await service.edit_traits(DOCTOR, "same", JEANNE.traits)
+    (link,) = await service.links(DOCTOR, "same")
+    assert (link.source, link.result, link.decided_by) == (LinkSource.MANUAL, LinkResult.DISTINCT, "op")
+    assert link.decided_at == decided.decided_at
+    assert (await service.worklist(OPERATOR))[1] == []
+
+
+async def test_search_by_birth_date_and_first_letters_looks_at_used_names_too(service):
+    await service.admit(OPERATOR, JEANNE, used_name="MOREL")
+    for name, given in (("d'arc", ""), ("Mor", "Jea"), ("morel", "JEANNE MARIE")):
+        assert [one.ins for one in await service.search(DOCTOR, "1984-07-17", name, given)] == [JEANNE.ins]
+    assert await service.search(DOCTOR, "1984-07-17", "Mor", "Paul") == []
+    assert await service.search(DOCTOR, "1984-07-18", "Mor") == []
+
+
+async def test_only_the_identitovigilance_cell_merges_and_no_citizen_queries_insi(service):
+    with pytest.raises(Forbidden):
+        await service.merge(DOCTOR, "a", "b")
+    with pytest.raises(Forbidden):
+        await service.search(CITIZEN, "1984-07-17", "D")
+    with pytest.raises(Forbidden):
+        await service.admit(DOCTOR, JEANNE)
+
+
+async def test_a_duplicate_without_ins_is_absorbed_and_comes_back_as_it_was(service, base):
+    holder = await service.admit(OPERATOR, JEANNE)
+    twin = await service.register(DOCTOR, JEANNE.traits, local_id="twin")
+    merge_id = await service.merge(OPERATOR, holder.local_id, "twin")
+    gone = await service.read(DOCTOR, "twin")
+    assert (gone.is_active, gone.replaced_by) == (False, holder.local_id)
+    assert {ManagementCode.PROVEN_DUPLICATE, ManagementCode.DEACTIVATED} <= gone.comments
+    assert await queued(base) == []
+    with pytest.raises(Conflict):
+        await service.check_proof(DOCTOR, "twin", ProofDocument.PASSPORT, date(2026, 3, 2))
+    assert await service.unmerge(OPERATOR, merge_id) == (holder, twin)
+    assert await service.read(DOCTOR, "twin") == twin
+    with pytest.raises(Conflict):
+        await service.unmerge(OPERATOR, merge_id)
+
+
+async def test_a_survivor_without_ins_takes_the_one_of_the_absorbed(service, base):
+    holder = await service.admit(OPERATOR, JEANNE)
+    await service.register(DOCTOR, JEANNE.traits, local_id="kept")
+    merge_id = await service.merge(OPERATOR, "kept", holder.local_id)
+    async with base.database.transaction() as connection:
+        found = await service.find(connection, JEANNE.ins)
+    assert (found.local_id, found.status) == ("kept", IdentityStatus.QUALIFIED)
+    await service.unmerge(OPERATOR, merge_id)
+    async with base.database.transaction() as connection:
+        assert (await service.find(connection, JEANNE.ins)).local_id == holder.local_id
+
+
+async def test_two_ins_merge_only_when_the_authority_says_that_one_follows_the_other(service, base):
+    nia = Person(ins=Ins("795039935101462", OID_NIA), traits=JEANNE.traits)
+    old = await service.admit(OPERATOR, nia)
+    new = await service.admit(OPERATOR, JEANNE)
+    with pytest.raises(Conflict):
+        await service.merge(OPERATOR, new.local_id, old.local_id)
+    await service.teleservice.enrol(
+        OPERATOR, [Person(ins=JEANNE.ins, traits=JEANNE.traits, former=(FormerIns(nia.ins),))]
+    )
+    merge = await service.merge(OPERATOR, old.local_id, new.local_id)
+    assert isinstance(merge, Merge)
+    assert (merge.survivor, merge.absorbed, merge.reason) == (JEANNE.ins, nia.ins, MergeReason.DUPLICATE)
+    survivor = await service.read(DOCTOR, old.local_id)
+    assert survivor.ins == JEANNE.ins
+    assert FormerIns(nia.ins) in survivor.former
+    await service.unmerge(OPERATOR, merge.id)
+    assert (await service.read(DOCTOR, old.local_id)).ins == nia.ins
+    assert [task for task, _ in await queued(base)] == ["dmp.merge", "dmp.unmerge"]
+
+
+async def test_an_ins_that_changes_becomes_history_and_the_dmp_is_asked_to_follow(service, base, clock):
+    nia = Person(ins=Ins("795039935101462", OID_NIA), traits=JEANNE.traits)
+    identity = await service.admit(OPERATOR, nia)
+    merge = await service.change_ins(OPERATOR, nia.ins, JEANNE)
+    async with base.database.transaction() as connection:
+        assert await service.find(connection, nia.ins) is None
+        assert (await service.find(connection, JEANNE.ins)).local_id == identity.local_id
+        assert await service.find_successor(connection, nia.ins) == JEANNE.ins
+    answer = await service.teleservice.search_by_card(DOCTOR, JEANNE.cards[0])
+    assert answer.person.former == (FormerIns(nia.ins, None, clock().date()),)
+    assert not await service.insi.verify(DOCTOR, claim_of(identity))
+    ((task, payload),) = await queued(base)
+    assert task == "dmp.merge"
+    assert str(merge.id).encode() in payload
+    with pytest.raises(NotFound):
+        await service.change_ins(OPERATOR, nia.ins, JEANNE)
+
+
+async def test_what_a_merge_moved_is_taken_back_exactly_once(service, base):
+    merge = Merge(id=JEANNE_KEY, survivor=JEANNE.ins, absorbed=OTHER_INS)
+    async with base.database.transaction() as connection:
+        await service.note_moved(connection, merge, "document", ["b", "a", "a"])
+        await service.note_moved(connection, merge, "folder", ["f"])
+        assert await service.take_moved(connection, merge, "document") == ["a", "b"]
+        assert await service.take_moved(connection, merge, "document") == []
+        assert await service.take_moved(connection, merge, "folder") == ["f"]
+
+
+JEANNE_KEY = patient_key(JEANNE.ins)
+
+
+async def test_a_lot_is_verified_later_line_by_line_and_only_its_owner_reads_it(service, base):
+    await service.admit(OPERATOR, JEANNE)
+    right = claim_of(await service.read(DOCTOR, patient_key(JEANNE.ins).hex))
+    wrong = [
+        Claim(
+            id=str(number),
+            matricule="284076938304258",
+            oid=OID_NIR_TEST,
+            birth_name=name,
+            given_names="JEANNE MARIE CECILE",
+            sex=sex,
+            birth_date="1984-07-17",
+            birth_place=place,
+        )
+        for number, (name, sex, place) in enumerate(
+            [
+                ("BELLEC", "F", "69383"),
+                ("D'ARCY-BELLEC", "M", "69383"),
+                ("D'ARCY-BELLEC", "F", "69123"),
+                ("12", "F", ""),
+            ]
+        )
+    ]
+    batch = await service.teleservice.submit_batch(DOCTOR, [*wrong, right] * 150)
+    with pytest.raises(NotFound):
+        await service.teleservice.read_verdicts(DOCTOR, batch.id)
+    await service.teleservice.run_batch(batch.id)
+    done = await service.teleservice.find_batch(DOCTOR, batch.id)
+    assert (done.state, done.total, done.done, done.wrong) == ("done", 750, 750, 600)
+    verdicts = await service.teleservice.read_verdicts(DOCTOR, batch.id)
+    assert [verdict.is_right for verdict in verdicts] == [False, False, False, False, True] * 150
+    with pytest.raises(NotFound):
+        await service.teleservice.find_batch(OPERATOR, batch.id)
+
+
+async def test_the_required_search_stops_at_the_first_name_that_finds(service):
+    asked = []
+
+    class Counting:
+        async def search_by_traits(self, actor, query):
+            asked.append(query.given_names)
+            return await service.teleservice.search_by_traits(actor, query)
+
+    person = Person(
+        ins=Ins("236066322083656", OID_NIR),
+        traits=Traits.of("TCHITCHI", "CATARINA BELLA", "F", "1936-06-21", "63220"),
+    )
+    await service.teleservice.enrol(OPERATOR, [person])
+    query = TraitsQuery(
+        birth_name="TCHITCHI", given_names=("OLA", "CATARINA", "BELLA"), sex="F", birth_date="1936-06-21"
+    )
+    assert (await search_as_required(Counting(), DOCTOR, query)).person == person
+    assert asked == [("OLA",), ("CATARINA",)]
+    asked.clear()
+    nobody = TraitsQuery(
+        birth_name="HOUILLES", given_names=("PIERRE", "PAUL", "JACQUES"), sex="M", birth_date="1993-01-27"
+    )
+    assert (await search_as_required(Counting(), DOCTOR, nobody)).code is ResultCode.NONE
+    assert asked == [("PIERRE",), ("PAUL",), ("JACQUES",), ("PIERRE PAUL JACQUES",)]
+
+
+async def test_several_persons_give_no_identity_until_the_place_tells_them_apart(service):
+    namesake = Person(ins=OTHER_INS, traits=Traits.of("D'ARCY-BELLEC", "JEANNE", "F", "1984-07-17", "75114"))
+    await service.teleservice.enrol(OPERATOR, [JEANNE, namesake])
+    query = TraitsQuery(birth_name="D'ARCY-BELLEC", given_names=("JEANNE",), sex="F", birth_date="1984-07-17")
+    answer = await service.teleservice.search_by_traits(DOCTOR, query)
+    assert (answer.code, answer.person) == (ResultCode.SEVERAL, None)
+    located = TraitsQuery(
+        birth_name="D'ARCY-BELLEC", given_names=("JEANNE",), sex="F", birth_date="1984-07-17", birth_place="75114"
+    )
+    assert (await service.teleservice.search_by_traits(DOCTOR, located)).person == namesake
+
+
+async def test_a_query_without_a_trait_is_refused_where_it_lacks(service):
+    with pytest.raises(InvalidContent) as refusal:
+        await service.teleservice.search_by_traits(
+            DOCTOR, TraitsQuery(birth_name="X", given_names=(), sex="F", birth_date="1984-07-17")
+        )
+    assert refusal.value.location == "Prenom"
+
+
+async def test_a_bulk_load_is_qualified_and_leaves_those_already_there_alone(service, base):
+    first = await service.admit(OPERATOR, JEANNE)
+    other = Person(ins=OTHER_INS, traits=JEANNE.traits)
+    assert await service.load(OPERATOR, [JEANNE, other]) == 1
+    assert await service.load(OPERATOR, [JEANNE, other]) == 0
+    async with base.database.transaction() as connection:
+        assert await service.find(connection, JEANNE.ins) == first
+        assert (await service.find(connection, OTHER_INS)).status is IdentityStatus.QUALIFIED
+
+
+async def test_two_identities_of_one_local_id_cannot_be(service):
+    await service.register(DOCTOR, JEANNE.traits, local_id="1")
+    with pytest.raises(Conflict):
+        await service.register(DOCTOR, JEANNE.traits, local_id="1")
+    await service.register(DOCTOR, JEANNE.traits, local_id="1", domain="1.2.3")
+
+
+async def test_the_database_itself_refuses_an_ins_on_a_provisional_identity(base):
+    async with base.database.transaction() as connection:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute(
+                "INSERT INTO ins_identity (patient_key, domain, local_id, matricule, oid, birth_name, given_names,"
+                " first_given_name, sex, birth_date, status, method, name_sound, used_sound, given_sound)"
+                " VALUES (gen_random_uuid(), $1, 'x', '1', '1', 'A', 'A', 'A', 'F', '2000-01-01', 'PROV', 'SM',"
+                " '', '', '')",
+                BASE_DOMAIN,
+            )
