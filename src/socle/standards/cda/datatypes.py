@@ -38,7 +38,7 @@ class Identifier(msgspec.Struct, frozen=True, order=True):
     extension: str = ""
 
 
-class Concept(msgspec.Struct, frozen=True):
+class Concept(msgspec.Struct, frozen=True, tag=True):
     """HL7 ``CD``: ``code`` in ``system`` (OID), its ``label``, its ``translations``, what the author wrote."""
 
     code: str = ""
@@ -73,7 +73,7 @@ class Concept(msgspec.Struct, frozen=True):
         return next((coding for coding in self.codings() if coding.system == system), None)
 
 
-class Moment(msgspec.Struct, frozen=True):
+class Moment(msgspec.Struct, frozen=True, tag=True):
     """HL7 ``TS`` with its own precision and offset, ``YYYY[MM[DD[hh[mm[ss[.f]]]]]][±hhmm]``.
 
     >>> Moment("20240405103000+0200").to_dtm(), Moment("201906").to_dtm()
@@ -139,7 +139,7 @@ class Interval(msgspec.Struct, frozen=True):
         return self.value or self.high
 
 
-class Quantity(msgspec.Struct, frozen=True):
+class Quantity(msgspec.Struct, frozen=True, tag=True):
     """HL7 ``PQ``: a decimal number exactly as written, and its UCUM ``unit`` (empty when it counts things)."""
 
     value: str
@@ -154,7 +154,7 @@ class Quantity(msgspec.Struct, frozen=True):
         return number if number.is_finite() else None
 
 
-class QuantityRange(msgspec.Struct, frozen=True):
+class QuantityRange(msgspec.Struct, frozen=True, tag=True):
     """HL7 ``IVL_PQ``: each bound may be open."""
 
     low: Quantity | None = None

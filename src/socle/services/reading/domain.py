@@ -1,0 +1,98 @@
+"""What is read out of documents, and what the citizen adds to it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from socle.standards.cda.clinical import ClinicalContent
+from socle.standards.xds.model import DocumentEntry
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What one document says: all its words, and its coded content."""
+
+    text: str
+    content: ClinicalContent = ClinicalContent()
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A document found, and the words around what was searched."""
+
+    entry: DocumentEntry
+    excerpt: str
+
+
+class Measure(msgspec.Struct, frozen=True, kw_only=True):
+    """One numeric result. ``interpretation`` is in words: ``bas``, ``élevé`` or empty."""
+
+    day: date
+    value: float
+    written: str
+    interpretation: str
+    document: str
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """The results of one analysis over time, oldest first, all in ``unit``. ``key`` is ``code|system|unit``."""
+
+    key: str
+    name: str
+    unit: str
+    low: float | None
+    high: float | None
+    measures: tuple[Measure, ...]
+
+
+class ProfileKind(StrEnum):
+    """The chapters of the medical profile (fact sheet "citizen" §5)."""
+
+    ILLNESS = "illness"
+    HISTORY = "history"
+    TREATMENT = "treatment"
+    ALLERGY = "allergy"
+    VACCINATION = "vaccination"
+    PROCEDURE = "procedure"
+    DEVICE = "device"
+    FAMILY = "family"
+
+
+class ProfileLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the profile with its source: a document, or the citizen (``document`` empty).
+
+    ``key`` is stable: the same fact of the same document has the same key, so that the citizen can comment it.
+    """
+
+    key: str
+    kind: ProfileKind
+    name: str
+    detail: str = ""
+    day: str = ""
+    document: str = ""
+    source: str = ""
+    #: What the citizen says of this line: that it is wrong, or more about it.
+    remark: str = ""
+    is_disputed: bool = False
+
+
+class CitizenLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What the citizen wrote: a line of their own (``about`` empty), or a remark on the line ``about``."""
+
+    id: UUID
+    kind: ProfileKind
+    at: datetime
+    name: str = ""
+    detail: str = ""
+    day: str = ""
+    about: str = ""
+    is_disputed: bool = False
+
+
+class IndexRequest(msgspec.Struct, frozen=True):
+    """Payload of the task ``reading.index``: one document to read."""
+
+    patient_key: UUID
+    unique_id: str

@@ -1,0 +1,248 @@
+"""From a document's bytes to its ``Reading``, and from readings to series and profile lines. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from pypdf import PdfReader
+from pypdf.errors import PyPdfError
+
+from socle.services.reading.domain import CitizenLine, Measure, ProfileKind, ProfileLine, Reading, Series
+from socle.standards.cda.clinical import ClinicalContent, Medication, Observation, Problem
+from socle.standards.cda.datatypes import Concept, Interval, Quantity
+from socle.standards.cda.document import open_document
+from socle.standards.cda.entries import read_clinical_content
+from socle.standards.errors import SocleError
+from socle.standards.xds.model import DocumentEntry
+
+_MAX_PDF_PAGES = 200
+_MAX_TEXT = 500_000
+_LOW = frozenset({"L", "LL", "LU", "<"})
+_HIGH = frozenset({"H", "HH", "HU", ">"})
+#: Kinds of problems that are past rather than present (LOINC of the section they stand in).
+_HISTORY_SECTIONS = frozenset({"11348-0", "10157-6"})
+
+
+def read_document(content: bytes, title: str = "") -> Reading:
+    """Everything that can be read in ``content``: a CDA of any level, or anything else by its title alone."""
+    try:
+        document = open_document(content)
+    except SocleError:
+        return Reading(text=title)
+    clinical = read_clinical_content(document)
+    parts = [title, *(f"{section.title} {section.text}" for section in clinical.sections)]
+    embedded = document.embedded_file()
+    if embedded is not None and embedded.media_type == "application/pdf":
+        parts.append(_pdf_text(embedded.content))
+    elif embedded is not None and embedded.media_type.startswith("text/plain"):
+        parts.append(embedded.content.decode("utf-8", "replace"))
+    return Reading(text=" ".join(" ".join(parts).split())[:_MAX_TEXT], content=clinical)
+
+
+def _pdf_text(content: bytes) -> str:
+    try:
+        pages = PdfReader(io.BytesIO(content)).pages
+        return " ".join(pages[number].extract_text() for number in range(min(len(pages), _MAX_PDF_PAGES)))
+    except (PyPdfError, ValueError, KeyError, TypeError, RecursionError, AttributeError, IndexError):
+        return ""
+
+
+def result_keys(content: ClinicalContent) -> frozenset[str]:
+    """The analyses of which ``content`` has a numeric result, as ``Series.key``."""
+    return frozenset(_series_key(result) for result in _measured(content))
+
+
+def has_profile(content: ClinicalContent) -> bool:
+    """Whether ``content`` says something for the medical profile."""
+    return any(
+        (
+            content.problems,
+            content.medications,
+            content.dispensations,
+            content.allergies,
+            content.vaccinations,
+            content.procedures,
+            content.devices,
+            content.family_history,
+        )
+    )
+
+
+def series_of(readings: Iterable[tuple[DocumentEntry, Reading]]) -> list[Series]:
+    """One series for each analysis and unit, by name; a result that two documents hold is counted once."""
+    found: dict[str, dict[tuple[date, float], tuple[Measure, Observation]]] = {}
+    for entry, reading in readings:
+        for result in _measured(reading.content):
+            assert isinstance(result.value, Quantity)
+            day = _day_of(result.time) or _day_of_dtm(entry.service_start_time or entry.creation_time)
+            if day is None:
+                continue
+            measure = Measure(
+                day=day,
+                value=_float(result.value) or 0.0,
+                written=f"{result.value.value.replace('.', ',')} {result.value.unit}".strip(),
+                interpretation=_interpretation(result),
+                document=entry.unique_id,
+            )
+            found.setdefault(_series_key(result), {}).setdefault((day, measure.value), (measure, result))
+    series = []
+    for key, measures in found.items():
+        ordered = [measures[place] for place in sorted(measures)]
+        last = ordered[-1][1]
+        low, high = _bounds(last)
+        assert isinstance(last.value, Quantity)
+        series.append(
+            Series(
+                key=key,
+                name=last.code.label or last.name,
+                unit=last.value.unit,
+                low=low,
+                high=high,
+                measures=tuple(measure for measure, _ in ordered),
+            )
+        )
+    return sorted(series, key=lambda one: one.name.casefold())
+
+
+def profile_of(
+    readings: Iterable[tuple[DocumentEntry, Reading]], remarks: Sequence[CitizenLine] = ()
+) -> dict[ProfileKind, list[ProfileLine]]:
+    """The medical profile: each fact once, from the newest document that says it, with the citizen's own lines."""
+    said = {remark.about: remark for remark in remarks if remark.about}
+    lines: dict[ProfileKind, dict[str, ProfileLine]] = {kind: {} for kind in ProfileKind}
+    for entry, reading in readings:
+        for kind, name, detail, day in _facts(reading.content):
+            if not name:
+                continue
+            key = _line_key(kind, name, day if kind is ProfileKind.VACCINATION else "")
+            remark = said.get(key)
+            lines[kind].setdefault(
+                key,
+                ProfileLine(
+                    key=key,
+                    kind=kind,
+                    name=name,
+                    detail=detail,
+                    day=day,
+                    document=entry.unique_id,
+                    source=entry.title,
+                    remark=remark.detail if remark else "",
+                    is_disputed=remark.is_disputed if remark else False,
+                ),
+            )
+    for own in remarks:
+        if not own.about:
+            line = ProfileLine(key=str(own.id), kind=own.kind, name=own.name, detail=own.detail, day=own.day)
+            lines[own.kind][line.key] = line
+    return {kind: sorted(found.values(), key=lambda line: line.day, reverse=True) for kind, found in lines.items()}
+
+
+def _facts(content: ClinicalContent) -> Iterable[tuple[ProfileKind, str, str, str]]:
+    for problem in content.problems:
+        if not problem.is_negated:
+            kind = ProfileKind.HISTORY if _is_past(problem) else ProfileKind.ILLNESS
+            yield kind, problem.name, problem.comment, _when(problem.period)
+    for medication in content.medications:
+        if not medication.is_negated:
+            yield ProfileKind.TREATMENT, medication.product.title, _posology(medication), _when(medication.period)
+    for dispensation in content.dispensations:
+        yield ProfileKind.TREATMENT, dispensation.product.title, dispensation.patient_instruction, ""
+    for allergy in content.allergies:
+        if not allergy.is_negated:
+            reactions = ", ".join(reaction.name for reaction in allergy.reactions)
+            yield ProfileKind.ALLERGY, allergy.name, reactions or allergy.comment, _when(allergy.period)
+    for vaccination in content.vaccinations:
+        if not vaccination.is_negated:
+            lot = f"lot {vaccination.product.lot}" if vaccination.product.lot else ""
+            yield ProfileKind.VACCINATION, vaccination.product.title, lot, _when(vaccination.time)
+    for procedure in content.procedures:
+        if not procedure.is_negated and not procedure.is_order:
+            yield ProfileKind.PROCEDURE, _label(procedure.code) or procedure.text, "", _when(procedure.time)
+    for device in content.devices:
+        if not device.is_order:
+            yield ProfileKind.DEVICE, _label(device.code) or device.text, "", _when(device.period)
+    for family in content.family_history:
+        for problem in family.problems:
+            yield ProfileKind.FAMILY, problem.name, _label(family.relation), ""
+
+
+def _is_past(problem: Problem) -> bool:
+    return problem.section in _HISTORY_SECTIONS or not problem.is_active
+
+
+def _posology(medication: Medication) -> str:
+    return medication.steps[0].text if medication.steps else medication.patient_instruction
+
+
+def _label(concept: Concept) -> str:
+    return concept.label or concept.original_text or concept.code
+
+
+def _when(interval: Interval | None) -> str:
+    day = _day_of(interval)
+    return day.isoformat() if day else ""
+
+
+def _line_key(kind: ProfileKind, name: str, day: str) -> str:
+    return hashlib.sha256(f"{kind}|{name.casefold()}|{day}".encode()).hexdigest()[:24]
+
+
+def _measured(content: ClinicalContent) -> Iterable[Observation]:
+    for result in (*content.results, *content.vital_signs):
+        is_measure = isinstance(result.value, Quantity) and result.value.number() is not None
+        if is_measure and result.status == "completed" and (result.code.code or result.name):
+            yield result
+
+
+def _series_key(result: Observation) -> str:
+    assert isinstance(result.value, Quantity)
+    return f"{result.code.code or result.name}|{result.code.system}|{result.value.unit}"
+
+
+def _interpretation(result: Observation) -> str:
+    code = result.interpretation.code if result.interpretation else ""
+    if code in _LOW:
+        return "bas"
+    if code in _HIGH:
+        return "élevé"
+    low, high = _bounds(result)
+    assert isinstance(result.value, Quantity)
+    value = _float(result.value) or 0.0
+    if low is not None and value < low:
+        return "bas"
+    return "élevé" if high is not None and value > high else ""
+
+
+def _bounds(result: Observation) -> tuple[float | None, float | None]:
+    for reference in result.reference_ranges:
+        if reference.bounds is not None:
+            low, high = reference.bounds.low, reference.bounds.high
+            return _float(low), _float(high)
+    return None, None
+
+
+def _float(quantity: Quantity | None) -> float | None:
+    number = quantity.number() if quantity is not None else None
+    return float(number) if number is not None else None
+
+
+def _day_of(interval: Interval | None) -> date | None:
+    if interval is None:
+        return None
+    for moment in (interval.start, interval.end):
+        if moment is not None and (day := _day_of_dtm(moment.to_dtm())):
+            return day
+    return None
+
+
+def _day_of_dtm(text: str) -> date | None:
+    digits = text[:8]
+    if not digits[:4].isdigit():
+        return None
+    try:
+        return date(int(digits[:4]), int(digits[4:6] or 1), int(digits[6:8] or 1))
+    except ValueError:
+        return None

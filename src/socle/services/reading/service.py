@@ -1,0 +1,201 @@
+"""Finds words, results and facts in the documents that the DMP lets an actor see."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from uuid import UUID, uuid4
+
+import msgspec
+
+from socle.platform.actor import Actor, ActorKind, AuthenticationMode
+from socle.platform.audit import Action, AuditEvent, Subject
+from socle.platform.base import Base
+from socle.platform.database import Connection, Queries
+from socle.platform.patient_key import patient_key
+from socle.services.dmp.domain import DocumentFilter, DocumentRequest, Door, FindDocuments, Page, Retrieved
+from socle.services.dmp.service import DmpService
+from socle.services.reading.domain import (
+    CitizenLine,
+    Hit,
+    IndexRequest,
+    ProfileKind,
+    ProfileLine,
+    Reading,
+    Series,
+)
+from socle.services.reading.extract import has_profile, profile_of, read_document, result_keys, series_of
+from socle.services.reading.words import excerpt, hash_term, terms_of
+from socle.standards.errors import Forbidden, Text
+from socle.standards.ids.ins import Ins
+from socle.standards.xds.model import DocumentEntry, Status
+
+QUERIES = Queries("socle.services.reading")
+
+#: Most documents of which one answer is made: a page, a set of curves, a profile.
+_MOST_DOCUMENTS = 2000
+#: Most documents read at once because nobody had read them yet.
+_MOST_UNREAD = 50
+_CURRENT = (Status.APPROVED, Status.ARCHIVED)
+_OWNERS = frozenset({ActorKind.PATIENT, ActorKind.REPRESENTATIVE, ActorKind.DELEGATE})
+
+
+class ReadingService:
+    """Search inside documents, results over time, medical profile."""
+
+    def __init__(self, base: Base, dmp: DmpService) -> None:
+        self._base = base
+        self._dmp = dmp
+
+    async def search(self, actor: Actor, ins: Ins, words: str, *, door: Door = Door.PORTAL) -> list[Hit]:
+        """The visible documents that hold all of ``words``, newest first, with the words around the first match."""
+        wanted = terms_of(words)
+        if not wanted:
+            return []
+        key = patient_key(ins)
+        await self._read_unread(actor, ins, door)
+        index_key = await self._base.objects.rings.index_key(key)
+        async with self._base.database.connection() as connection:
+            rows = await QUERIES["find_by_terms"].rows(
+                connection, patient_key=key, terms=[hash_term(index_key, term) for term in wanted]
+            )
+        return [
+            Hit(entry, excerpt(reading.text, wanted))
+            for entry, reading in await self._visible(actor, ins, [row["unique_id"] for row in rows], door)
+        ]
+
+    async def results(self, actor: Actor, ins: Ins, series_key: str = "", *, door: Door = Door.PORTAL) -> list[Series]:
+        """The analyses over time that visible documents hold: all, or the one whose ``Series.key`` is given."""
+        key = patient_key(ins)
+        await self._read_unread(actor, ins, door)
+        index_key = await self._base.objects.rings.index_key(key)
+        wanted = [hash_term(index_key, series_key)] if series_key else []
+        async with self._base.database.connection() as connection:
+            rows = await QUERIES["find_by_result"].rows(connection, patient_key=key, results=wanted)
+        series = series_of(await self._visible(actor, ins, [row["unique_id"] for row in rows], door))
+        return [one for one in series if not series_key or one.key == series_key]
+
+    async def profile(
+        self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL
+    ) -> dict[ProfileKind, list[ProfileLine]]:
+        """The medical profile: what visible documents say and what the citizen wrote, each line with its source."""
+        key = patient_key(ins)
+        await self._read_unread(actor, ins, door)
+        async with self._base.database.connection() as connection:
+            rows = await QUERIES["find_profile"].rows(connection, patient_key=key)
+        readings = await self._visible(actor, ins, [row["unique_id"] for row in rows], door)
+        async with self._base.database.connection() as connection:
+            return profile_of(readings, await self._lines(connection, key))
+
+    async def write_line(self, actor: Actor, ins: Ins, line: CitizenLine) -> None:
+        """Keeps a line that the citizen (or who acts for them) wrote. Raises ``Forbidden`` for anybody else."""
+        key = await self._own_key(actor, ins)
+        sealed = await self._base.objects.rings.seal(key, b"citizen-line" + line.id.bytes, msgspec.msgpack.encode(line))
+        async with self._base.database.transaction() as connection:
+            await QUERIES["put_line"].execute(
+                connection, patient_key=key, id=line.id, sealed=sealed, at=self._base.clock()
+            )
+            await self._base.audit.record(connection, _written(actor, key, line.id, Action.UPDATE))
+
+    async def delete_line(self, actor: Actor, ins: Ins, line_id: UUID) -> None:
+        """Takes away a line that the citizen wrote. Raises ``Forbidden`` for anybody else."""
+        key = await self._own_key(actor, ins)
+        async with self._base.database.transaction() as connection:
+            await QUERIES["delete_line"].execute(connection, patient_key=key, id=line_id)
+            await self._base.audit.record(connection, _written(actor, key, line_id, Action.DELETE))
+
+    def new_line(self, kind: ProfileKind, **values: object) -> CitizenLine:
+        """A line of the citizen's, of now."""
+        return msgspec.convert({"id": uuid4(), "kind": kind, "at": self._base.clock(), **values}, CitizenLine)
+
+    async def index(self, request: IndexRequest, content: bytes, title: str) -> None:
+        """Reads ``content`` and keeps what it says. Called by the base itself, for a document that it just accepted."""
+        reading = await asyncio.to_thread(read_document, content, title)
+        rings = self._base.objects.rings
+        index_key = await rings.index_key(request.patient_key)
+        sealed = await rings.seal(
+            request.patient_key, b"reading" + request.unique_id.encode(), msgspec.msgpack.encode(reading)
+        )
+        async with self._base.database.connection() as connection:
+            await QUERIES["put_reading"].execute(
+                connection,
+                patient_key=request.patient_key,
+                unique_id=request.unique_id,
+                terms=sorted(hash_term(index_key, term) for term in terms_of(reading.text)),
+                results=sorted(hash_term(index_key, key) for key in result_keys(reading.content)),
+                has_profile=has_profile(reading.content),
+                sealed=sealed,
+            )
+
+    async def _visible(
+        self, actor: Actor, ins: Ins, unique_ids: list[str], door: Door
+    ) -> list[tuple[DocumentEntry, Reading]]:
+        """The documents among ``unique_ids`` that the DMP shows to ``actor``, newest first, with what they say."""
+        if not unique_ids:
+            return []
+        query = FindDocuments(patient=ins, filter=DocumentFilter(statuses=_CURRENT, unique_ids=tuple(unique_ids)))
+        page = await self._dmp.search(actor, query, Page(size=_MOST_DOCUMENTS, with_total=False), door=door)
+        entries = page.objects.documents
+        key = patient_key(ins)
+        async with self._base.database.connection() as connection:
+            rows = await QUERIES["read_sealed"].rows(
+                connection, patient_key=key, unique_ids=[entry.unique_id for entry in entries]
+            )
+            sealed = {row["unique_id"]: row["sealed"] for row in rows}
+            found = []
+            for entry in entries:
+                if entry.unique_id in sealed:
+                    context = b"reading" + entry.unique_id.encode()
+                    opened = await self._base.objects.rings.open(key, context, sealed[entry.unique_id], connection)
+                    found.append((entry, msgspec.msgpack.decode(opened, type=Reading)))
+        return found
+
+    async def _read_unread(self, actor: Actor, ins: Ins, door: Door) -> None:
+        """Reads the newest documents that the job has not read yet, so that what was just accepted is found."""
+        query = FindDocuments(patient=ins, filter=DocumentFilter(statuses=_CURRENT))
+        page = await self._dmp.search(actor, query, Page(size=_MOST_UNREAD, with_total=False), door=door)
+        entries = {entry.unique_id: entry for entry in page.objects.documents}
+        key = patient_key(ins)
+        async with self._base.database.connection() as connection:
+            rows = await QUERIES["list_read"].rows(connection, patient_key=key, unique_ids=list(entries))
+        unread = [entries[unique_id] for unique_id in entries.keys() - {row["unique_id"] for row in rows}]
+        if not unread:
+            return
+        requests = [DocumentRequest(unique_id=entry.unique_id) for entry in unread]
+        for found in await self._dmp.retrieve(actor, requests, patient=ins, door=door):
+            if isinstance(found, Retrieved):
+                await self.index(IndexRequest(key, found.entry.unique_id), found.content, found.entry.title)
+
+    async def _lines(self, connection: Connection, key: UUID) -> list[CitizenLine]:
+        lines = []
+        for row in await QUERIES["list_lines"].rows(connection, patient_key=key):
+            opened = await self._base.objects.rings.open(
+                key, b"citizen-line" + row["id"].bytes, row["sealed"], connection
+            )
+            lines.append(msgspec.msgpack.decode(opened, type=CitizenLine))
+        return lines
+
+    async def _own_key(self, actor: Actor, ins: Ins) -> UUID:
+        if actor.kind not in _OWNERS or actor.authentication is not AuthenticationMode.CITIZEN or actor.patient != ins:
+            raise Forbidden(
+                "ProfileNotYours",
+                Text(
+                    "Seule la personne, ou qui la représente, écrit dans son profil médical.",
+                    "Only the person, or who represents them, writes in the medical profile.",
+                ),
+            )
+        # The DMP refuses those whose mandate ended.
+        await self._dmp.record_status(actor, ins, door=Door.PORTAL)
+        return patient_key(ins)
+
+
+def _written(actor: Actor, key: UUID, line_id: UUID, action: Action) -> AuditEvent:
+    return AuditEvent(
+        actor=actor,
+        action=action,
+        transaction="portal.profile",
+        patient_key=key,
+        right="holder",
+        subjects=(Subject("profile-line", hashlib.sha256(line_id.bytes).hexdigest()[:16]),),
+        is_secret=actor.is_secret,
+    )

@@ -1,0 +1,137 @@
+"""Words of French medical text as search terms: without case, accent or ending."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from functools import lru_cache
+
+import snowballstemmer
+
+_WORD = re.compile(r"[^\W_]+(?:[.,]\d+)?")
+_STEMMER = snowballstemmer.stemmer("french")
+#: Words that say nothing about what a document is about.
+_EMPTY = frozenset(
+    [
+        "a",
+        "ai",
+        "au",
+        "aux",
+        "avec",
+        "ce",
+        "ces",
+        "cet",
+        "cette",
+        "d",
+        "dans",
+        "de",
+        "des",
+        "du",
+        "elle",
+        "en",
+        "est",
+        "et",
+        "il",
+        "ils",
+        "j",
+        "je",
+        "l",
+        "la",
+        "le",
+        "les",
+        "leur",
+        "lui",
+        "m",
+        "ma",
+        "mais",
+        "me",
+        "mes",
+        "mon",
+        "n",
+        "ne",
+        "nos",
+        "notre",
+        "nous",
+        "on",
+        "ou",
+        "par",
+        "pas",
+        "pour",
+        "qu",
+        "que",
+        "qui",
+        "s",
+        "sa",
+        "se",
+        "ses",
+        "son",
+        "sur",
+        "t",
+        "ta",
+        "te",
+        "tes",
+        "ton",
+        "tu",
+        "un",
+        "une",
+        "vos",
+        "votre",
+        "vous",
+        "y",
+    ]
+)
+
+
+@lru_cache(maxsize=50_000)
+def term_of(word: str) -> str:
+    """The term of one word; empty for a word that says nothing.
+
+    >>> term_of("Hémoglobines"), term_of("hemoglobine"), term_of("les")
+    ('hemoglobin', 'hemoglobin', '')
+    """
+    lowered = word.casefold()
+    if lowered in _EMPTY:
+        return ""
+    plain = _without_accents(lowered)
+    # The stemmer knows endings with their accents; both ways of writing must give one term.
+    return _without_accents(_STEMMER.stemWord(plain))
+
+
+def terms_of(text: str) -> frozenset[str]:
+    """All terms of ``text``.
+
+    >>> sorted(terms_of("L'hémoglobine est basse : 9,1 g/dL"))
+    ['9,1', 'bass', 'dl', 'g', 'hemoglobin']
+    """
+    return frozenset(term for word in _WORD.findall(text) if (term := term_of(word)))
+
+
+def hash_term(key: bytes, term: str) -> int:
+    """``term`` as a signed 64-bit number that tells nothing without ``key``."""
+    digest = hashlib.blake2b(term.encode(), key=key, digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def excerpt(text: str, wanted: frozenset[str], *, width: int = 160) -> str:
+    """The part of ``text`` around the first word whose term is ``wanted``; empty if there is none.
+
+    >>> excerpt("Le bilan montre une hémoglobine basse.", frozenset({"hemoglobin"}), width=20)
+    '… une hémoglobine basse.'
+    """
+    for match in _WORD.finditer(text):
+        if term_of(match.group()) in wanted:
+            start = max(0, match.start() - width // 4)
+            start = text.find(" ", start) + 1 if start else 0
+            end = min(len(text), match.end() + width)
+            return (
+                ("… " if start else "")
+                + text[min(start, match.start()) : end].strip()
+                + (" …" if end < len(text) else "")
+            )
+    return ""
+
+
+def _without_accents(text: str) -> str:
+    decomposed = unicodedata.normalize("NFD", text.replace("œ", "oe").replace("æ", "ae"))
+    return "".join(character for character in decomposed if not unicodedata.combining(character))

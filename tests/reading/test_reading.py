@@ -1,0 +1,83 @@
+"""What documents say: terms, excerpts, series, profile."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from socle.services.reading.domain import CitizenLine, ProfileKind, Reading
+from socle.services.reading.extract import profile_of, read_document, result_keys, series_of
+from socle.services.reading.words import excerpt, hash_term, term_of, terms_of
+from socle.standards.cda.metadata import document_entry_of
+
+
+@pytest.mark.parametrize(
+    ("written", "typed"),
+    [
+        ("Hémoglobine", "hemoglobine"),
+        ("vaccinations", "vaccination"),
+        ("œdème", "oedeme"),
+        ("allergique", "ALLERGIQUES"),
+    ],
+)
+def test_a_word_is_found_whatever_its_case_accents_and_plural(written: str, typed: str) -> None:
+    assert term_of(written) == term_of(typed) != ""
+
+
+@given(st.text(), st.binary(min_size=1, max_size=32))
+def test_any_text_gives_terms_that_hash_into_64_bits(text: str, key: bytes) -> None:
+    assert all(-(2**63) <= hash_term(key, term) < 2**63 for term in terms_of(text))
+
+
+@given(st.text(alphabet="abcdé '.-", max_size=400), st.text(alphabet="abcdé", min_size=2, max_size=6))
+def test_an_excerpt_holds_the_word_found(text: str, word: str) -> None:
+    terms = terms_of(word)
+    found = excerpt(f"{text} {word} {text}", terms)
+    assert not terms or terms <= terms_of(found)
+
+
+def test_a_reading_survives_its_stored_form(shared: Path) -> None:
+    for path in sorted((shared / "examples" / "cda").glob("BIO-CR-BIO*.xml")):
+        reading = read_document(path.read_bytes(), "titre")
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(reading), type=Reading) == reading
+
+
+def test_laboratory_results_become_series_with_ranges_in_words(shared: Path) -> None:
+    content = (shared / "examples" / "cda" / "BIO-CR-BIO_2024.01_TSH_1.xml").read_bytes()
+    reading = read_document(content)
+    series = series_of([(document_entry_of(content), reading)])
+    assert {one.key for one in series} == result_keys(reading.content)
+    assert any("TSH" in one.name.upper() or "thyr" in one.name.lower() for one in series)
+
+
+def test_a_medical_summary_fills_the_profile_and_the_citizen_may_dispute_a_line(shared: Path) -> None:
+    content = (shared / "examples" / "cda" / "VSM_1.4_2022.01.xml").read_bytes()
+    read = [(document_entry_of(content), read_document(content))]
+    profile = profile_of(read)
+    filled = {kind for kind, lines in profile.items() if lines}
+    assert {ProfileKind.ILLNESS, ProfileKind.TREATMENT, ProfileKind.ALLERGY} <= filled
+    line = profile[ProfileKind.ALLERGY][0]
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    remark = CitizenLine(
+        id=uuid4(), kind=line.kind, at=now, about=line.key, detail="Ce n'est pas moi.", is_disputed=True
+    )
+    own = CitizenLine(id=uuid4(), kind=ProfileKind.ALLERGY, at=now, name="Pollen")
+    lines = profile_of(read, [remark, own])[ProfileKind.ALLERGY]
+    assert next(one for one in lines if one.key == line.key).is_disputed
+    assert [one.name for one in lines if not one.document] == ["Pollen"]
+
+
+def test_the_words_of_an_embedded_pdf_are_found(shared: Path) -> None:
+    content = (shared / "examples" / "cda" / "TLM-CR_2022.01.xml").read_bytes()
+    assert len(terms_of(read_document(content).text)) > 20
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_without_failure(content: bytes) -> None:
+    assert read_document(content, "titre").text.startswith("titre")
