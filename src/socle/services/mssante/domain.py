@@ -151,8 +151,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     wants_full_return: bool = False
     #: PS_IdNat, structure or certificate subject that authenticated; operator's name for a peer.
     author: str = ""
-    #: The box that authenticated.
-    mailbox: str = ""
+    #: Kind of the box that authenticated.
+    kind: str = ""
     client: str = ""
     helo: str = ""
     tls: str = ""

@@ -223,9 +223,9 @@ WHERE mailbox_key = :mailbox_key AND folder_id = :folder_id AND uid = ANY(:uids:
 RETURNING uid, object, size_bytes;
 
 -- name: copy_rows
--- What is needed to put messages into another folder.
+-- What is needed to put messages into another folder; locked, so that no content is removed meanwhile.
 SELECT uid, object, size_bytes, summary, thread, message_hash, flags, received_at FROM mss_message
-WHERE mailbox_key = :mailbox_key AND folder_id = :folder_id AND uid = ANY(:uids::bigint[]) ORDER BY uid;
+WHERE mailbox_key = :mailbox_key AND folder_id = :folder_id AND uid = ANY(:uids::bigint[]) ORDER BY uid FOR SHARE;
 
 -- name: is_object_used
 -- Whether a message or a queue row still refers to an object.

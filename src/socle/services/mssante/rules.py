@@ -211,7 +211,7 @@ def may_read(actor: Actor, box: Mailbox, rights: list[Right], now: datetime) -> 
     """Whether the actor opens the box: its holder, a person with a right, the citizen, the software of an APP box."""
     match actor.kind:
         case ActorKind.PROFESSIONAL:
-            return bool(box.person_id) and box.person_id == actor.id or _right_of(actor, rights, now) is not None
+            return (bool(box.person_id) and box.person_id == actor.id) or _right_of(actor, rights, now) is not None
         case ActorKind.PATIENT:
             return box.ins is not None and box.ins == actor.patient
         case ActorKind.SYSTEM:

@@ -12,8 +12,8 @@ from datetime import date
 import msgspec
 from cryptography import x509
 from lxml import etree
-from signxml import XMLVerifier
 from signxml.exceptions import SignXMLException
+from signxml.verifier import XMLVerifier
 
 from socle.standards.certificates import parse_name
 from socle.standards.errors import InvalidContent, MalformedInput, Text
