@@ -22,7 +22,13 @@ from socle.portals import pages
 from socle.standards.errors import SocleError
 
 #: Packages with tables, in the order in which their migrations are applied.
-MIGRATED_PACKAGES = ("socle.platform", "socle.services.ins", "socle.services.directory", "socle.services.identity")
+MIGRATED_PACKAGES = (
+    "socle.platform",
+    "socle.services.ins",
+    "socle.services.directory",
+    "socle.services.identity",
+    "socle.services.mssante",
+)
 
 
 class Services(msgspec.Struct, frozen=True):
