@@ -1,0 +1,27 @@
+"""Names of SAML 2.0, XML signature and the attributes of a VIHF."""
+
+from typing import Final
+
+SAML: Final = "urn:oasis:names:tc:SAML:2.0:assertion"
+DS: Final = "http://www.w3.org/2000/09/xmldsig#"
+XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
+HL7: Final = "urn:hl7-org:v3"
+EXCLUSIVE_C14N: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
+ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+ISSUER_FORMAT: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName"
+
+VERSION: Final = "VIHF_Version"
+MODE: Final = "Authentification_Mode"
+ROLE: Final = "urn:oasis:names:tc:xacml:2.0:subject:role"
+SECTOR: Final = "Secteur_Activite"
+STRUCTURE: Final = "Identifiant_Structure"
+USER_NAME: Final = "urn:oasis:names:tc:xspa:1.0:subject:subject-id"
+PATIENT: Final = "urn:oasis:names:tc:xacml:2.0:resource:resource-id"
+RESOURCE: Final = "Ressource_URN"
+PURPOSE: Final = "urn:oasis:names:tc:xspa:1.0:subject:purposeofuse"
+CONFIDENTIALITY: Final = "urn:oasis:names:tc:xspa:1.0:resource:patient:hl7:confidentiality-code"
+SOFTWARE: Final = "LPS_Nom"
+SOFTWARE_VERSION: Final = "LPS_Version"
+SOFTWARE_ID: Final = "LPS_ID"
+HOMOLOGATION: Final = "LPS_ID_HOMOLOGATION_DMP"
+DMP: Final = "urn:dmp"
