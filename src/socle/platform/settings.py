@@ -43,6 +43,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     authorization_days: int = 365
     #: Years during which a closed DMP is kept before destruction.
     closed_record_years: int = 10
+    #: File of the matrice d'habilitation; empty: the project's own (see ``services/dmp/matrice_habilitation.csv``).
+    dmp_matrix: str = ""
+    #: Struct_IdNat of the emergency regulation centres (SAMU, centre 15), separated by commas.
+    dmp_regulation_centres: str = ""
     #: Verdict of the conformance engine at feed: ``off``, ``warn``, or the severity from which to refuse (``error``).
     conformance_policy: str = "off"
     #: XAdES signature of submissions by SOAP: ``required`` or ``if-present``.
