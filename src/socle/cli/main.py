@@ -15,6 +15,7 @@ app = App(
 
 # Commands are imported when they are called, so that `socle --help` answers at once.
 app.command("socle.cli.serve:serve")
+app.command("socle.cli.sandbox:app", name="sandbox")
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ class Supervisor:
         """
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
-        self._lock = _lock_directory(self.settings.data_path)
+        self._lock = lock_directory(self.settings.data_path)
         try:
             self._start()
             if self._wait_until_ready():
@@ -190,7 +190,8 @@ class Supervisor:
             self._lock.close()
 
 
-def _lock_directory(directory: Path) -> IO[str]:
+def lock_directory(directory: Path) -> IO[str]:
+    """Holds ``directory`` for this process until the file returned is closed. Raises ``Conflict`` if it is held."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o711)
     file = (directory / "lock").open("a")
     try:

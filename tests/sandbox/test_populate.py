@@ -1,0 +1,58 @@
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from socle.platform.patient_key import patient_key
+from socle.sandbox import cast
+from socle.sandbox.populate import POPULATOR, populate
+from socle.services.directory.service import DirectoryService
+from socle.services.ins.domain import ResultCode, TraitsQuery
+from socle.services.ins.service import InsService
+from socle.standards.errors import Forbidden
+from socle.standards.ids.status import IdentityStatus
+
+
+async def test_a_population_loads_into_the_services_and_loading_it_again_adds_nobody(base):
+    ins, directory = InsService(base), DirectoryService(base)
+    steps = []
+    first = await populate(base, ins, directory, patients=600, seed=4, progress=lambda *step: steps.append(step))
+    assert (first.patients, first.new_patients) == (600, 600)
+    assert steps[-1] == ("load", 600, 600)
+    again = await populate(base, ins, directory, patients=600, seed=4, progress=lambda *step: None)
+    assert (again.new_patients, again.professionals) == (0, first.professionals)
+    async with base.database.transaction() as connection:
+        jeanne = await ins.find(connection, cast.JEANNE)
+        assert await connection.fetchval("SELECT count(*) FROM ins_identity") == 600
+    assert (jeanne.status, jeanne.traits.used_name) == (IdentityStatus.QUALIFIED, "MOREL")
+    assert jeanne.key == patient_key(cast.JEANNE)
+    doctor = await directory.professional(cast.GENERAL_PRACTITIONER)
+    assert [a.structure.name for a in doctor.exercises[0].activities] == [
+        "CABINET DU DR MARCHAND",
+        "HOPITAL DES EXEMPLES",
+    ]
+    query = TraitsQuery(birth_name="ADRUN", given_names=("ZOE",), sex="F", birth_date="1975-12-31")
+    assert (await ins.insi.search_by_traits(POPULATOR, query)).code is ResultCode.OK
+
+
+async def test_production_has_no_fictitious_people(base):
+    production = msgspec.structs.replace(base, settings=replace(base.settings, environment="production"))
+    with pytest.raises(Forbidden):
+        await populate(
+            production,
+            InsService(production),
+            DirectoryService(production),
+            patients=1,
+            seed=1,
+            progress=lambda *step: None,
+        )
+
+
+@pytest.mark.slow
+def test_the_command_fills_a_data_directory_that_nothing_runs_on(tmp_path, capsys):
+    from socle.cli.sandbox import app
+
+    app("populate --patients 50 --seed 2 --json --data " + str(tmp_path), result_action="return_value")
+    printed = msgspec.json.decode(capsys.readouterr().out)
+    assert (printed["patients"], printed["new_patients"]) == (50, 50)
+    app("populate --patients 50 --seed 2 --json --data " + str(tmp_path), result_action="return_value")
+    assert msgspec.json.decode(capsys.readouterr().out)["new_patients"] == 0
