@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
 from babel.messages.pofile import read_po
-from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, pass_context
 from jinja2.runtime import Context
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -126,6 +126,11 @@ def render(
         .render(path=request.url.path, is_sandbox=getattr(request.app.state, "is_sandbox", False), **(values or {}))
     )
     return HTMLResponse(text, status, _HEADERS)
+
+
+def template(name: str, language: str = "fr") -> Template:
+    """The template ``name`` for what is not a page of this site (a file in an archive)."""
+    return _environment(language).get_template(name)
 
 
 @cache

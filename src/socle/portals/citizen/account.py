@@ -1,0 +1,62 @@
+"""The account: whose record, closing and reopening it, taking everything away."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from socle.portals.citizen.export import export_record
+from socle.portals.pages import render, translate
+from socle.portals.visit import Visit, Visits, read_form, text_of
+from socle.services.dmp.domain import ClosingReason, RecordState
+from socle.services.dmp.service import DmpService
+from socle.services.reading.service import ReadingService
+
+
+class AccountPages:
+    """Pages on the account."""
+
+    def __init__(self, visits: Visits, dmp: DmpService, reading: ReadingService) -> None:
+        self._visits = visits
+        self._dmp = dmp
+        self._reading = reading
+
+    async def show(self, request: Request, visit: Visit) -> Response:
+        """Whose record this is, its state, what can be done."""
+        record = await self._dmp.read_record(visit.actor, visit.record)
+        values = {"visit": visit, "record": record, "is_closed": record.state is RecordState.CLOSED}
+        return render(request, "espace/account.html", values)
+
+    async def choose(self, request: Request, visit: Visit) -> Response:
+        """Goes on with the record of another person for whom the visitor may act."""
+        form = await read_form(request)
+        await self._visits.choose(request, text_of(form, "key", 200))
+        return RedirectResponse("/espace", 303)
+
+    async def close_form(self, request: Request, visit: Visit) -> Response:
+        """What closing means, before it is done."""
+        return render(request, "espace/close.html", {"visit": visit, "errors": []})
+
+    async def close(self, request: Request, visit: Visit) -> Response:
+        """Closes the record, or closes and destroys it, once the visitor has written the word that says so."""
+        form = await read_form(request)
+        destroys = text_of(form, "what", 20) == "detruire"
+        word = "DÉTRUIRE" if destroys else "FERMER"
+        if text_of(form, "word", 20).upper() not in {word, word.replace("É", "E")}:
+            error = translate(request, "Écrivez le mot demandé pour confirmer.")
+            return render(request, "espace/close.html", {"visit": visit, "errors": [("word", error)]}, status=422)
+        await self._dmp.close_record(
+            visit.actor, visit.record, ClosingReason.PATIENT_REQUEST, text_of(form, "reason", 500), destroy_now=destroys
+        )
+        return RedirectResponse("/espace/compte", 303)
+
+    async def reopen(self, request: Request, visit: Visit) -> Response:
+        """Opens the closed record again."""
+        await self._dmp.reopen_record(visit.actor, visit.record)
+        return RedirectResponse("/espace/compte", 303)
+
+    async def export(self, request: Request, visit: Visit) -> Response:
+        """Everything, as one archive that a person and a program can read."""
+        archive = await export_record(self._dmp, self._reading, visit)
+        headers = {"Content-Disposition": 'attachment; filename="mon-dossier.zip"', "Cache-Control": "no-store"}
+        return Response(archive, media_type="application/zip", headers=headers)
