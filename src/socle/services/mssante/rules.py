@@ -7,7 +7,7 @@ Source: fact sheet "mssante" §2 (boxes), §3 (between operators), §10 (citizen
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -55,6 +55,9 @@ class Delays(msgspec.Struct, frozen=True):
     #: How long a message waits for another operator, and when its sender is told.
     queue: timedelta = timedelta(days=2)
     queue_warning: timedelta = timedelta(hours=4)
+
+
+DEFAULT_DELAYS: Final = Delays()
 
 
 class Check(StrEnum):
@@ -237,15 +240,14 @@ def next_state(box: Mailbox, wanted: MailboxState) -> MailboxState:
     return wanted
 
 
-def choose_address(names: tuple[str, ...], domain: str, is_free: Callable[[str], bool]) -> str:
-    """The first free address that ``names`` make: homonyms get a number.
+def address_candidates(names: tuple[str, ...], domain: str) -> Iterator[str]:
+    """The addresses that ``names`` make, in order of preference: homonyms get a number.
 
-    >>> choose_address(("Léa", "Martin"), "ch.mssante.fr", lambda address: "2" in address)
-    'lea.martin2@ch.mssante.fr'
+    >>> next(address_candidates(("Léa", "Martin"), "ch.mssante.fr"))
+    'lea.martin@ch.mssante.fr'
     """
     local = local_part_of(*names)[:60].strip(".-")
-    candidates = (f"{local}{'' if n == 1 else n}@{domain}" for n in range(1, 1000))
-    return next(address for address in candidates if is_free(address))
+    return (f"{local}{'' if number == 1 else number}@{domain}" for number in range(1, 1000))
 
 
 def check_holder(kind: MailboxKind, *, person_id: str, structure_id: str, certificate_subject: str) -> None:
