@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -17,9 +20,19 @@ from socle.platform.clock import Clock, system_clock
 from socle.platform.jobs import Task
 from socle.platform.settings import Settings
 from socle.platform.telemetry import render_metrics
+from socle.platform.trust import Environment, TrustStore
 from socle.platform.web import Counted, fail, refuse
 from socle.portals import pages
+from socle.sandbox.pki import ensure_authority
+from socle.services.directory.service import DirectoryService
+from socle.services.identity import routes as identity_doors
+from socle.services.identity import tasks as identity_tasks
+from socle.services.identity.service import IdentityService
+from socle.services.ins import tasks as ins_tasks
+from socle.services.ins.service import InsService
 from socle.standards.errors import SocleError
+
+S = TypeVar("S")
 
 #: Packages with tables, in the order in which their migrations are applied.
 MIGRATED_PACKAGES = (
@@ -28,6 +41,7 @@ MIGRATED_PACKAGES = (
     "socle.services.directory",
     "socle.services.identity",
     "socle.services.mssante",
+    "socle.services.reading",
 )
 
 
@@ -35,6 +49,10 @@ class Services(msgspec.Struct, frozen=True):
     """Every service of one process."""
 
     base: Base
+    trust: TrustStore
+    ins: InsService
+    directory: DirectoryService
+    identity: IdentityService
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -44,13 +62,32 @@ def clock_of(settings: Settings) -> Clock:
 
 def create_services(base: Base) -> Services:
     """Builds the services, each given those that it calls."""
-    return Services(base)
+    trust = load_trust(base.settings)
+    directory = DirectoryService(base)
+    return Services(
+        base=base,
+        trust=trust,
+        ins=InsService(base),
+        directory=directory,
+        identity=IdentityService(base, directory, trust=trust),
+    )
+
+
+def load_trust(settings: Settings) -> TrustStore:
+    """The authorities that the base believes: the sandbox's own, or in production those in ``data/trust``."""
+    if settings.is_sandbox:
+        return TrustStore.load(ensure_authority(settings.data_path / "pki").trust_directory)
+    return TrustStore.load(Path(settings.data_path / "trust"), Environment.PRODUCTION)
 
 
 def create_app(services: Services) -> Starlette:
     """The web application: every door of every service."""
     application = Starlette(
-        routes=[*_health_routes(services.base), *pages.routes()],
+        routes=[
+            *_health_routes(services.base),
+            *pages.routes(),
+            *identity_doors.routes(services.identity),
+        ],
         middleware=[Middleware(Counted)],
         exception_handlers={SocleError: refuse, Exception: fail},
     )
@@ -60,7 +97,14 @@ def create_app(services: Services) -> Starlette:
 
 def tasks_of(services: Services) -> Mapping[str, Task]:
     """What the job worker can do, by name."""
-    return {}
+    return {
+        **_bound(services.ins, ins_tasks.TASKS),
+        **_bound(services.identity, identity_tasks.TASKS),
+    }
+
+
+def _bound(service: S, tasks: Mapping[str, Callable[[S, bytes], Awaitable[None]]]) -> dict[str, Task]:
+    return {name: partial(task, service) for name, task in tasks.items()}
 
 
 async def enqueue_periodic(services: Services, stopping: asyncio.Event) -> None:

@@ -15,6 +15,10 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from socle.platform.settings import Settings
+from socle.sandbox.pki import ensure_authority
+from socle.standards.errors import InvalidContent, Text
+
 _KEEP_ALIVE_S = 65
 _GRACE_S = 10
 
@@ -40,6 +44,32 @@ def https_config(application: ASGIApp, pki: Path) -> uvicorn.Config:
     config.ssl_certfile = str(pki / "server.pem")
     config.ssl_context_factory = lambda _config, _default: server_context(pki)
     return config
+
+
+def prepare_certificates(settings: Settings) -> None:
+    """Makes sure that ``data/pki`` holds what ``server_context`` reads. In the sandbox the test authority issues it.
+
+    Raises ``InvalidContent`` in production if the operator has not put it there.
+    """
+    pki = settings.data_path / "pki"
+    files = [pki / name for name in ("server.pem", "server.key", "authorities.pem")]
+    if settings.is_sandbox:
+        authority = ensure_authority(pki)
+        if not all(file.exists() for file in files):
+            hosts = list(dict.fromkeys([settings.host, "localhost", "127.0.0.1"]))
+            issued = authority.issue_server(hosts)
+            files[1].touch(mode=0o600)
+            files[1].write_text(issued.key)
+            files[0].write_text(issued.chain)
+            files[2].write_bytes(authority.trust_bundle)
+        return
+    for file in files:
+        if not file.exists():
+            raise InvalidContent(
+                "CertificateMissing",
+                Text(f"Il manque {file} pour servir en HTTPS.", f"{file} is missing to serve HTTPS."),
+                remedy=Text("Placez-le, ou fermez le port : --tls-port 0.", "Put it there, or --tls-port 0."),
+            )
 
 
 def server_context(pki: Path) -> ssl.SSLContext:

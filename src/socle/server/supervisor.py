@@ -32,6 +32,7 @@ from socle.platform.embedded import EmbeddedPostgres
 from socle.platform.keys import MasterKeys
 from socle.platform.migrations import migrate
 from socle.platform.settings import Settings
+from socle.server.listeners import prepare_certificates
 from socle.server.process import Listening
 from socle.standards.errors import Conflict, SocleError, Text, Unavailable
 
@@ -102,9 +103,7 @@ class Supervisor:
         load_signing_key(keys / "audit.pem")
         sockets = {"http": _listen(settings.host, settings.port)}
         if settings.tls_port:
-            from socle.sandbox.pki import ensure_server_certificate
-
-            ensure_server_certificate(settings.data_path / "pki", settings.host)
+            prepare_certificates(settings)
             sockets["https"] = _listen(settings.host, settings.tls_port)
         url = settings.database_url or self._start_postgres()
         asyncio.run(migrate(url, MIGRATED_PACKAGES))
