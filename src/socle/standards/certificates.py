@@ -152,6 +152,8 @@ def _split(text: str, separators: str) -> list[str]:
 
 def _unescape(text: str) -> str:
     """``text`` without its quotes and escapes; a backslash and two hexadecimal digits are one byte of UTF-8."""
+    if "\\" not in text and '"' not in text:
+        return text
     raw = bytearray()
     for escaped, quoted, plain in _TOKEN.findall(text):
         if len(escaped) == 2:

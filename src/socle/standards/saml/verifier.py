@@ -151,8 +151,8 @@ def _find_assertion(header: etree._Element | None) -> etree._Element:
             "One assertion only is accepted, in one wsse:Security.",
             location="Header/wsse:Security",
         )
-    ids = list(header.xpath(".//@*[local-name()='ID' or local-name()='Id' or local-name()='id']"))
-    if ids.count(assertion.get("ID", "")) != 1:
+    identifier = assertion.get("ID", "")
+    if not identifier or sum(identifier in _ids_of(element) for element in header.iter(etree.Element)) != 1:
         raise VihfRefused(
             "VihfDuplicateId",
             "L'identifiant de l'assertion manque ou n'est pas unique dans l'en-tête.",
@@ -167,6 +167,10 @@ def _find_assertion(header: etree._Element | None) -> etree._Element:
             location="Assertion",
         )
     return assertion
+
+
+def _ids_of(element: etree._Element) -> list[str]:
+    return [str(value) for name, value in element.items() if str(name).rpartition("}")[2] in ("ID", "Id", "id")]
 
 
 def _check_signature_form(assertion: etree._Element) -> x509.Certificate:
