@@ -12,6 +12,7 @@ from __future__ import annotations
 import msgspec
 
 from socle.standards.cda.datatypes import Concept, Identifier, Interval, Moment, Quantity, QuantityRange
+from socle.standards.cda.header import Assigned
 
 #: What an observation can find.
 Value = Quantity | QuantityRange | Concept | Moment | bool | int | str
@@ -222,7 +223,7 @@ class Vaccination(msgspec.Struct, frozen=True, kw_only=True):
     dose: Quantity | None = None
     rank: int | None = None
     is_negated: bool = False
-    performer: str = ""
+    performer: Assigned | None = None
     reactions: tuple[Problem, ...] = ()
     comment: str = ""
     id: Identifier | None = None
@@ -239,7 +240,7 @@ class Procedure(msgspec.Struct, frozen=True, kw_only=True):
     status: str = "completed"
     is_order: bool = False
     is_negated: bool = False
-    performer: str = ""
+    performer: Assigned | None = None
     reasons: tuple[Concept, ...] = ()
     id: Identifier | None = None
     text: str = ""

@@ -98,6 +98,7 @@ class Signatory(msgspec.Struct, frozen=True):
 
     assigned: Assigned
     time: Moment | None = None
+    template_ids: tuple[str, ...] = ()
 
 
 class Informant(msgspec.Struct, frozen=True):
@@ -187,6 +188,7 @@ class ServiceEvent(msgspec.Struct, frozen=True):
     code: Concept | None = None
     time: Interval | None = None
     performer: Assigned | None = None
+    performed: Interval | None = None
     ids: tuple[Identifier, ...] = ()
     #: ``ACT``, or ``INFO`` for a flag of a prescription.
     class_code: str = "ACT"
@@ -392,7 +394,11 @@ def _read_author(element: etree._Element) -> Author:
 
 
 def _read_signatory(element: etree._Element) -> Signatory:
-    return Signatory(read_assigned(child(element, "assignedEntity")), read_moment(child(element, "time")))
+    return Signatory(
+        assigned=read_assigned(child(element, "assignedEntity")),
+        time=read_moment(child(element, "time")),
+        template_ids=tuple(node.get("root", "") for node in children(element, "templateId")),
+    )
 
 
 def _read_informant(element: etree._Element) -> Informant:
@@ -439,6 +445,7 @@ def _read_service_event(element: etree._Element) -> ServiceEvent:
         code=read_concept(child(element, "code")),
         time=read_interval(child(element, "effectiveTime")),
         performer=None if performer is None else read_assigned(performer),
+        performed=read_interval(child(element, "performer", "time")),
         ids=read_identifiers(element),
         class_code=element.get("classCode", "ACT"),
     )

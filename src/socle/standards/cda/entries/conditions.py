@@ -19,9 +19,8 @@ from socle.standards.cda.datatypes import (
     children,
     read_identifier,
     read_interval,
-    read_person_name,
 )
-from socle.standards.cda.entries.values import has_template, read_comment, related
+from socle.standards.cda.entries.values import has_template, read_comment, read_performer, related
 from socle.standards.cda.narrative import Narrative
 
 _FRE: Final = "1.2.250.1.213.1.1.3."
@@ -105,10 +104,6 @@ def read_procedure(element: etree._Element, narrative: Narrative, section: str) 
         for relation in children(element, "entryRelationship")
         if relation.get("typeCode") == "RSON"
     )
-    performer = child(element, "performer", "assignedEntity", "assignedPerson", "name")
-    if performer is None:
-        performer = child(element, "author", "assignedAuthor", "assignedPerson", "name")
-    name = read_person_name(performer)
     status = child(element, "statusCode")
     return Procedure(
         code=narrative.concept(child(element, "code")) or Concept(),
@@ -117,7 +112,7 @@ def read_procedure(element: etree._Element, narrative: Narrative, section: str) 
         status=(status.get("code", "") if status is not None else "") or "completed",
         is_order=element.get("moodCode") != "EVN",
         is_negated=element.get("negationInd") == "true",
-        performer=f"{name.given} {name.family}".strip(),
+        performer=read_performer(element),
         reasons=tuple(reason for reason in reasons if reason),
         id=read_identifier(child(element, "id")),
         text=narrative.text_child(element),

@@ -25,20 +25,18 @@ from socle.standards.cda.datatypes import (
     XSI_TYPE,
     Concept,
     Interval,
-    QuantityRange,
     child,
     children,
     read_identifier,
     read_interval,
     read_moment,
-    read_person_name,
     read_quantity,
     read_quantity_range,
     text_of,
     value_of,
 )
 from socle.standards.cda.entries.conditions import read_problem
-from socle.standards.cda.entries.values import read_comment, read_dose, read_ratio, related
+from socle.standards.cda.entries.values import read_comment, read_dose, read_performer, read_ratio, related
 from socle.standards.cda.narrative import Narrative
 
 PHARM: Final = "{urn:ihe:pharm:medication}"
@@ -125,7 +123,7 @@ def read_vaccination(element: etree._Element, narrative: Narrative, section: str
         dose=read_dose(child(element, "doseQuantity")),
         rank=int(rank) if rank.isascii() and rank.isdigit() else None,
         is_negated=element.get("negationInd") == "true",
-        performer=person_text(child(element, "performer", "assignedEntity", "assignedPerson", "name")),
+        performer=read_performer(element),
         reactions=tuple(
             read_problem(problem, narrative, section)
             for relation in children(element, "entryRelationship")
@@ -152,12 +150,6 @@ def read_device(element: etree._Element, narrative: Narrative, section: str) -> 
     )
 
 
-def person_text(element: etree._Element | None) -> str:
-    """Given then family name."""
-    name = read_person_name(element)
-    return f"{name.given} {name.family}".strip()
-
-
 def _read_times(element: etree._Element, narrative: Narrative) -> tuple[Interval | None, Dosage]:
     """The duration of a treatment, and the dosage that the element states itself."""
     period: Interval | None = None
@@ -171,8 +163,8 @@ def _read_times(element: etree._Element, narrative: Narrative) -> tuple[Interval
     maximum = (read_ratio(node) for node in children(element, "maxDoseQuantity"))
     return period, Dosage(
         frequencies=tuple(frequencies),
-        dose=_read_range(child(element, "doseQuantity")),
-        rate=_read_range(child(element, "rateQuantity")),
+        dose=read_quantity_range(child(element, "doseQuantity")),
+        rate=read_quantity_range(child(element, "rateQuantity")),
         maximum=tuple(ratio for ratio in maximum if ratio is not None),
         condition=narrative.resolve(child(element, "precondition", "criterion", "text")),
     )
@@ -209,10 +201,6 @@ def _read_frequency(element: etree._Element, kind: str) -> list[Frequency]:
         during=_stated(read_interval(child(element, "phase"))),
     )
     return [] if frequency == Frequency() else [frequency]
-
-
-def _read_range(element: etree._Element | None) -> QuantityRange | None:
-    return read_quantity_range(element)
 
 
 def _read_ingredients(material: etree._Element, narrative: Narrative) -> list[Ingredient]:

@@ -21,6 +21,7 @@ from socle.standards.cda.datatypes import (
     text_of,
     value_of,
 )
+from socle.standards.cda.header import Assigned, read_assigned
 from socle.standards.cda.narrative import Narrative
 
 #: LOINC code of the comment act (FRE.32).
@@ -99,6 +100,14 @@ def related(element: etree._Element, name: str, *templates: str) -> list[etree._
 def has_template(element: etree._Element, *templates: str) -> bool:
     """Whether ``element`` itself carries one of ``templates``."""
     return any(node.get("root") in templates for node in children(element, "templateId"))
+
+
+def read_performer(element: etree._Element) -> Assigned | None:
+    """Who performed: the ``performer``, else the ``author`` of the statement."""
+    performer = child(element, "performer", "assignedEntity")
+    if performer is None:
+        performer = child(element, "author", "assignedAuthor")
+    return None if performer is None else read_assigned(performer)
 
 
 def read_dose(element: etree._Element | None) -> Quantity | None:

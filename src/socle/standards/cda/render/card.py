@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from socle.standards.cda.header import Assigned, Header, Organization, Patient
-from socle.standards.cda.render.words import (
+from socle.standards.cda.words import (
     label,
     say_address,
     say_concept,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from socle.standards.cda.clinical import Observation
-from socle.standards.cda.render.words import interpret, label, say_concept, say_interval, say_reference_range, say_value
+from socle.standards.cda.words import interpret, label, say_concept, say_interval, say_reference_range, say_value
 
 
 def write_results(results: Sequence[Observation], title: str, language: str) -> str:

@@ -11,7 +11,7 @@ from lxml import etree
 
 from socle.standards.cda.datatypes import V3, child
 from socle.standards.cda.document import CdaDocument, EmbeddedFile, read_embedded_file
-from socle.standards.cda.render.words import label
+from socle.standards.cda.words import label
 from socle.standards.errors import MalformedInput
 
 #: Gives the URL under which the caller serves an embedded file: (reference, media type) → URL. The reference is the

@@ -15,7 +15,7 @@ from lxml import etree
 
 from socle.standards.cda.datatypes import V3
 from socle.standards.cda.render.media import MediaLibrary
-from socle.standards.cda.render.words import label
+from socle.standards.cda.words import label
 
 _STYLES: Final = {
     "bold": "strong",

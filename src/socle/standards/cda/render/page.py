@@ -21,7 +21,7 @@ from socle.standards.cda.render.card import header_card
 from socle.standards.cda.render.laboratory import write_results
 from socle.standards.cda.render.media import AttachmentUrl, MediaLibrary
 from socle.standards.cda.render.narrative import NarrativeWriter
-from socle.standards.cda.render.words import label
+from socle.standards.cda.words import label
 
 #: Copy of the document as PDF inside the document itself (FRS.243).
 _PDF_COPY = "1.2.250.1.213.1.1.2.243"

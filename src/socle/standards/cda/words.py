@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from socle.standards.cda.clinical import Observation, ReferenceRange, Value
+from socle.standards.cda.clinical import Dosage, Frequency, Medication, Observation, ReferenceRange, Value
 from socle.standards.cda.datatypes import (
     Address,
     Concept,
@@ -118,6 +118,24 @@ _INTERPRETATIONS: Final[dict[str, tuple[bool, str, str]]] = {
     "D": (True, "En baisse significative", "Significant change down"),
 }
 
+#: HL7 TimingEvent → (French, English).
+_EVENTS: Final[dict[str, tuple[str, str]]] = {
+    "AC": ("avant les repas", "before meals"),
+    "ACM": ("avant le petit-déjeuner", "before breakfast"),
+    "ACD": ("avant le déjeuner", "before lunch"),
+    "ACV": ("avant le dîner", "before dinner"),
+    "C": ("pendant les repas", "with meals"),
+    "CM": ("au petit-déjeuner", "with breakfast"),
+    "CD": ("au déjeuner", "with lunch"),
+    "CV": ("au dîner", "with dinner"),
+    "PC": ("après les repas", "after meals"),
+    "PCM": ("après le petit-déjeuner", "after breakfast"),
+    "PCD": ("après le déjeuner", "after lunch"),
+    "PCV": ("après le dîner", "after dinner"),
+    "HS": ("au coucher", "at bedtime"),
+    "WAKE": ("au réveil", "on waking"),
+}
+
 _TS = re.compile(r"(\d{4})(\d{2})?(\d{2})?(?:(\d{2})(\d{2})?)?")
 _ANNOTATION = re.compile(r"\{([^}]*)\}")
 _POWER = re.compile(r"10\*(-?\d+)")
@@ -135,6 +153,11 @@ _UNITS: Final = {
     "mo": "mois",
     "wk": "semaine",
     "d": "jour",
+    "{tablet}": "comprimé",
+    "{Tablet}": "comprimé",
+    "{tbl}": "comprimé",
+    "30009000": "boîte",
+    "30067000": "récipient",
 }
 
 
@@ -187,7 +210,7 @@ def say_unit(unit: str) -> str:
     """A UCUM unit as a laboratory prints it.
 
     >>> say_unit("10*9/L"), say_unit("m[IU]/L"), say_unit("mm[Hg]"), say_unit("{tablet}")
-    ('10⁹/L', 'mUI/L', 'mmHg', 'tablet')
+    ('10⁹/L', 'mUI/L', 'mmHg', 'comprimé')
     """
     if unit in _UNITS:
         return _UNITS[unit]
@@ -299,3 +322,41 @@ def say_telecom(telecom: Telecom) -> str:
     """The number or address without its scheme."""
     scheme, _, rest = telecom.value.partition(":")
     return rest if scheme.lower() in ("tel", "mailto", "fax") else telecom.value
+
+
+def say_posology(medication: Medication, language: str) -> str:
+    """The steps of a posology: dose, frequency, duration, maximum, condition.
+
+    >>> from socle.standards.cda.clinical import Dosage, Frequency, Product
+    >>> step = Dosage(dose=QuantityRange(Quantity("1", "{tablet}"), Quantity("1", "{tablet}")),
+    ...               frequencies=(Frequency(period=Quantity("8", "h")),))
+    >>> say_posology(Medication(product=Product(), steps=(step,)), "fr")
+    '1 comprimé, toutes les 8 h'
+    """
+    return " ; ".join(text for step in medication.steps if (text := _say_step(step, language)))
+
+
+def _say_step(step: Dosage, language: str) -> str:
+    parts = [say_range(step.dose, language)]
+    parts.extend(_say_frequency(frequency, language) for frequency in step.frequencies)
+    parts.append(say_range(step.rate, language))
+    parts.append(say_interval(step.period, language))
+    for maximum in step.maximum:
+        below = f" / {say_quantity(maximum.denominator, language)}" if maximum.denominator else ""
+        parts.append(f"max. {say_quantity(maximum.numerator, language)}{below}")
+    parts.append(step.condition)
+    return ", ".join(part for part in parts if part) or step.text
+
+
+def _say_frequency(frequency: Frequency, language: str) -> str:
+    during = f" {say_interval(frequency.during, language)}" if frequency.during else ""
+    if frequency.event:
+        french, english = _EVENTS.get(frequency.event, (frequency.event, frequency.event))
+        return (english if language == "en" else french) + during
+    if frequency.period is None:
+        return during.strip()
+    period = frequency.period
+    if (period.value, period.unit) == ("1", "d"):
+        return ("once a day" if language == "en" else "1 fois par jour") + during
+    every = "every" if language == "en" else "toutes les" if period.unit in ("h", "min", "s", "wk") else "tous les"
+    return f"{every} {say_quantity(period, language)}{during}"
