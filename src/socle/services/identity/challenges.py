@@ -60,7 +60,7 @@ class Challenges:
         self._realm: Realm = provider.realm
 
     async def start_ciba(self, client: Client, form: Mapping[str, str], *, is_known: bool) -> CibaResponse:
-        """Registers a CIBA request. ``is_known``: whether ``login_hint`` names a professional. Raises ``OAuthError``."""
+        """Registers a request. ``is_known``: whether ``login_hint`` names a professional. Raises ``OAuthError``."""
         if GRANT_CIBA not in client.grants:
             raise OAuthError(
                 "unauthorized_client",

@@ -117,7 +117,8 @@ class ClientRegistry:
         """The client that proved itself, by the method it registered and by that one alone.
 
         ``audiences`` are the values that a signed assertion may be meant for. Raises ``InvalidClient`` (the same
-        sentence in all cases) or ``OAuthError`` when two proofs come at once. Source: RFC 6749 §2.3; RFC 7523; RFC 8705.
+        sentence in all cases) or ``OAuthError`` when two proofs come at once.
+        Source: RFC 6749 §2.3; RFC 7523; RFC 8705.
         """
         form = presented.form
         has_basic = presented.authorization[:6].lower() == "basic "

@@ -5,8 +5,9 @@
     SocleError
     ├── OAuthError             answered as the JSON of RFC 6749 §5.2; ``code`` is the OAuth error code (HTTP 400)
     │   ├── InvalidClient      the client is not authenticated (HTTP 401)
-    │   └── InvalidToken       a bearer token is refused (HTTP 401, RFC 6750)
-    ├── AuthorizationError     sent back to the client by redirect (RFC 6749 §4.1.2.1)
+    │   ├── InvalidToken       a bearer token is refused (HTTP 401, RFC 6750); also a NotAuthenticated
+    │   └── AuthorizationError sent back to the client by redirect (RFC 6749 §4.1.2.1)
+    ├── BadAuthorizationRequest told to the person: nobody is redirected (HTTP 400)
     └── LoginRefused           told to the person on the login page (HTTP 401)
 """
 
@@ -27,7 +28,7 @@ class InvalidClient(OAuthError):
     http_status = 401
 
 
-class InvalidToken(OAuthError):
+class InvalidToken(OAuthError, NotAuthenticated):
     """The bearer token is refused."""
 
     http_status = 401

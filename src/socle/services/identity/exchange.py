@@ -38,7 +38,7 @@ def thumbprint(certificate: bytes) -> str:
 
 
 def is_bound_to(claims: Mapping[str, Any], certificate: bytes | None) -> bool:
-    """Whether a token may be used by who shows ``certificate``: unbound tokens by anyone, bound ones by their holder."""
+    """Whether who shows ``certificate`` may use a token: an unbound one, or one bound to that certificate."""
     bound = claims.get("cnf")
     if bound is None:
         return True

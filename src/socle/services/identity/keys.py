@@ -17,7 +17,6 @@ from socle.platform.base import Base
 from socle.platform.database import Queries
 from socle.platform.patient_key import owner_key
 from socle.services.identity.errors import InvalidToken, invalid_token
-from socle.services.identity.seal import seal, unseal
 
 QUERIES = Queries("socle.services.identity")
 
@@ -27,6 +26,7 @@ PUBLISHED_BEFORE: Final = timedelta(minutes=5)
 #: A replaced key is published this long, so that every session opened under it can end by itself.
 PUBLISHED_AFTER: Final = timedelta(hours=5)
 _OWNER = owner_key("identity", "signing-keys")
+_SEALED_AS = b"signing-key"
 _RELOAD_S = 30.0
 _RELOAD_UNKNOWN_S = 2.0
 _MAX_TOKEN = 8192
@@ -148,7 +148,7 @@ class KeyRing:
                 SigningKey(
                     row["kid"],
                     row["algorithm"],
-                    _import(row["algorithm"], await unseal(self._base.objects.rings, _OWNER, row["sealed"])),
+                    _import(row["algorithm"], await self._base.objects.rings.open(_OWNER, _SEALED_AS, row["sealed"])),
                     msgspec.json.decode(row["public_jwk"]),
                     row["signs_from"],
                 )
@@ -181,7 +181,7 @@ class KeyRing:
             "kid": kid,
             "algorithm": algorithm,
             "public_jwk": msgspec.json.encode(public).decode(),
-            "sealed": await seal(self._base.objects.rings, _OWNER, key.as_pem(private=True)),
+            "sealed": await self._base.objects.rings.seal(_OWNER, _SEALED_AS, key.as_pem(private=True)),
             "signs_from": signs_from,
         }
 

@@ -383,6 +383,18 @@ class Provider:
         async with self._base.database.connection() as connection:
             return await QUERIES["is_grant_alive"].row(connection, id=grant) is not None
 
+    async def means_of(self, claims: Mapping[str, Any]) -> Means:
+        """How the person of a token logged in."""
+        async with self._base.database.connection() as connection:
+            row = await QUERIES["find_means"].row(connection, session=UUID(str(claims["sid"])))
+        return Means(row["means"]) if row is not None else Means.ECPS
+
+    async def subject_of(self, claims: Mapping[str, Any]) -> str:
+        """Who a token is about, as this realm knows them: ``sub`` may be another value for each client."""
+        async with self._base.database.connection() as connection:
+            row = await QUERIES["find_session_subject"].row(connection, session=UUID(str(claims["sid"])))
+        return str(row["subject"]) if row is not None else ""
+
     async def introspect(self, token: str) -> dict[str, Any]:
         """RFC 7662 answer; ``SubjectNameID`` for an access token alone. Source: identity fact sheet §5.6."""
         if "." in token and token.count(".") == 1:

@@ -121,6 +121,14 @@ WHERE g.id = :id AND g.refresh_sha256 = :sha256 AND g.revoked_at IS NULL AND g.r
 SELECT 1 FROM identity_grant g JOIN identity_sso s ON s.id = g.session
 WHERE g.id = :id AND g.revoked_at IS NULL AND s.ended_at IS NULL;
 
+-- name: find_means
+-- How a session was opened.
+SELECT means FROM identity_sso WHERE id = :session;
+
+-- name: find_session_subject
+-- Whose a session is.
+SELECT subject FROM identity_sso WHERE id = :session;
+
 -- name: revoke_grant
 -- Ends a grant of a client.
 UPDATE identity_grant SET revoked_at = :now
@@ -184,3 +192,31 @@ DELETE FROM identity_challenge WHERE expires_at < :before;
 -- name: sweep_assertions
 -- Forgets assertions that are refused by their date anyway.
 DELETE FROM identity_seen_assertion WHERE expires_at < :before;
+
+-- name: count_pin_failures
+-- Wrong PINs of a card since the last right one.
+SELECT failures, failed_at FROM identity_card_pin WHERE id_nat = :id_nat;
+
+-- name: add_pin_failure
+-- One more wrong PIN.
+INSERT INTO identity_card_pin (id_nat, failures, failed_at) VALUES (:id_nat, 1, :now)
+ON CONFLICT (id_nat) DO UPDATE SET failures = identity_card_pin.failures + 1, failed_at = :now;
+
+-- name: clear_pin_failures
+-- The right PIN, or the end of the blocking.
+DELETE FROM identity_card_pin WHERE id_nat = :id_nat;
+
+-- name: add_persona
+-- A fictitious citizen.
+INSERT INTO identity_persona (subject, ins, ins_oid, traits, email, search_key)
+VALUES (:subject, :ins, :ins_oid, :traits, :email, :search_key)
+ON CONFLICT (subject) DO UPDATE SET traits = excluded.traits, email = excluded.email, search_key = excluded.search_key;
+
+-- name: find_persona
+-- One fictitious citizen.
+SELECT subject, ins, ins_oid, traits, email FROM identity_persona WHERE subject = :subject;
+
+-- name: search_personas
+-- Fictitious citizens whose name starts with a text.
+SELECT subject, ins, ins_oid, traits, email FROM identity_persona
+WHERE search_key LIKE :prefix ORDER BY search_key LIMIT :count;

@@ -101,3 +101,20 @@ CREATE TABLE identity_seen_assertion (
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (client_id, jti)
 );
+
+-- Simulated cards: wrong PINs since the last right one.
+CREATE TABLE identity_card_pin (
+    id_nat     text PRIMARY KEY,
+    failures   smallint NOT NULL,
+    failed_at  timestamptz NOT NULL
+);
+
+-- Fictitious citizens of the sandbox's FranceConnect. The traits are those of no real person.
+CREATE TABLE identity_persona (
+    subject     uuid PRIMARY KEY,
+    ins         text NOT NULL,
+    ins_oid     text NOT NULL,
+    traits      text NOT NULL,
+    email       text NOT NULL,
+    search_key  text NOT NULL
+);

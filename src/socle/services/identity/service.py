@@ -1,0 +1,175 @@
+"""Identity: the one door by which the rest of the base learns who asks."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from typing import Any
+
+from starlette.requests import Request
+
+from socle.platform.actor import Actor
+from socle.platform.base import Base
+from socle.platform.switches import Switches, no_switches
+from socle.platform.trust import TrustStore
+from socle.services.directory.domain import Professional
+from socle.services.directory.service import DirectoryService
+from socle.services.identity.cards import CardReader
+from socle.services.identity.challenges import Challenges
+from socle.services.identity.claims import userinfo
+from socle.services.identity.domain import FRANCECONNECT, PSC, Client, Means, TokenResponse
+from socle.services.identity.errors import invalid_token
+from socle.services.identity.exchange import is_bound_to
+from socle.services.identity.keys import KeyRing
+from socle.services.identity.personas import Personas, pivot_claims
+from socle.services.identity.provider import ACCOUNT_AUDIENCE, Provider
+from socle.services.identity.situation import Context, actor_of, read_context
+from socle.standards.errors import NotAuthenticated, NotFound, Text
+
+#: A verified token is believed this long without asking the database again: so a revocation takes a second.
+_BELIEVED_S = 1.0
+_BELIEVED = 10_000
+
+#: The client that sandbox tokens are given to.
+SANDBOX_CLIENT = Client(client_id="socle-sandbox", name="Bac à sable Socle")
+
+
+class IdentityService:
+    """Professionals, citizens and operators: who they are, for one request."""
+
+    def __init__(
+        self,
+        base: Base,
+        directory: DirectoryService,
+        *,
+        trust: TrustStore | None = None,
+        switches: Switches = no_switches,
+    ) -> None:
+        self.base = base
+        self.directory = directory
+        self.switches = switches
+        self.trust = trust
+        self.keys = KeyRing(base)
+        self.psc = Provider(base, PSC, self.keys, trust, switches)
+        self.franceconnect = Provider(base, FRANCECONNECT, self.keys, trust, switches)
+        self.challenges = Challenges(base, self.psc)
+        self.cards = CardReader(base, directory, trust, switches)
+        self.personas = Personas(base)
+        self._believed: OrderedDict[bytes, tuple[float, dict[str, Any]]] = OrderedDict()
+
+    async def verify_access_token(
+        self, token: str, *, work_situation: str | None = None, certificate: bytes | None = None
+    ) -> Actor:
+        """The professional behind a Pro Santé Connect access token, or behind a token exchanged for one.
+
+        ``work_situation`` chooses the exercise (see ``situation.Context``); ``certificate`` is the TLS client's (DER),
+        required by a bound token. Raises ``NotAuthenticated`` or ``Forbidden``.
+        """
+        return await self._verify(token, Context(work_situation=work_situation or ""), certificate)
+
+    async def authenticate(self, request: Request) -> Actor:
+        """The professional behind the bearer token of ``request``, in the context that its headers give."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise NotAuthenticated(
+                "TokenRequired",
+                Text("Un jeton d'accès Pro Santé Connect est requis.", "A Pro Santé Connect access token is required."),
+                remedy=Text("Envoyez Authorization: Bearer <jeton>.", "Send Authorization: Bearer <token>."),
+                requirement="RFC 6750 §2.1",
+            )
+        tls = request.scope.get("extensions", {}).get("tls", {})
+        origin = request.client.host if request.client is not None else ""
+        return await self._verify(token, read_context(request.headers), tls.get("client_cert_der"), origin)
+
+    async def _verify(self, token: str, context: Context, certificate: bytes | None, origin: str = "") -> Actor:
+        claims = await self._believe(token)
+        audience = claims.get("aud")
+        named = {audience} if isinstance(audience, str) else set(audience or ())
+        if not named & {ACCOUNT_AUDIENCE, self.base.settings.base_url}:
+            raise invalid_token("Le jeton est destiné à un autre service.", "The token is meant for another service.")
+        if not is_bound_to(claims, certificate):
+            raise invalid_token(
+                "Le jeton est lié à un autre certificat client.",
+                "The token is bound to another client certificate.",
+                requirement="RFC 8705 §3",
+            )
+        if "cnf" not in claims and "scope_all" not in str(claims.get("scope", "")).split():
+            raise invalid_token("Le jeton n'a pas la portée scope_all.", "The token lacks scope_all.")
+        professional = await self.find_professional(str(claims.get("preferred_username", "")))
+        act = claims.get("act") or {}
+        software = str(act.get("lps_nom") or claims.get("azp", ""))
+        return actor_of(professional, context, software=software, origin=origin)
+
+    async def _believe(self, token: str) -> dict[str, Any]:
+        key, now = hashlib.sha256(token.encode()).digest(), time.monotonic()
+        believed = self._believed.get(key)
+        if believed is not None and now - believed[0] < _BELIEVED_S:
+            if believed[1]["exp"] > self.base.clock().timestamp():
+                return believed[1]
+            del self._believed[key]
+        claims = await self.psc.read_access_token(token)
+        self._believed[key] = (now, claims)
+        if len(self._believed) > _BELIEVED:
+            self._believed.popitem(last=False)
+        return claims
+
+    async def find_professional(self, id_nat: str) -> Professional:
+        """The professional of the directory. Raises ``InvalidToken`` when there is none."""
+        found = await self.directory.professional(id_nat)
+        if found is None or not found.is_active:
+            raise invalid_token("Ce professionnel n'est pas dans l'annuaire.", "Not a professional of the directory.")
+        return found
+
+    async def read_psc_token(self, token: str) -> dict[str, Any]:
+        """The claims of a Pro Santé Connect access token. Raises ``InvalidToken``."""
+        return await self.psc.read_access_token(token)
+
+    async def name_of(self, provider: Provider, subject: str) -> str:
+        """How the person behind ``subject`` is called on a page."""
+        if provider is self.psc:
+            professional = await self.directory.professional(subject)
+            return professional.name if professional is not None else subject
+        persona = await self.personas.find(subject)
+        return persona.name if persona is not None else subject
+
+    async def citizen_userinfo(self, token: str) -> str:
+        """The userinfo of a FranceConnect access token, as a signed JWT. Raises ``InvalidToken``."""
+        claims = await self.franceconnect.read_access_token(token)
+        subject = await self.franceconnect.subject_of(claims)
+        persona = await self.personas.find(subject)
+        if persona is None:
+            raise invalid_token("Cette personne n'est plus connue.", "This person is no longer known.")
+        client = await self.franceconnect.clients.find(str(claims["azp"]))
+        scopes = set(str(claims.get("scope", "")).split())
+        told = pivot_claims(persona, scopes) | {
+            "sub": claims["sub"],
+            "iss": claims["iss"],
+            "aud": claims["azp"],
+            "iat": int(self.base.clock().timestamp()),
+        }
+        return await self.keys.sign(client.id_token_alg if client is not None else "RS256", told)
+
+    async def psc_userinfo(self, token: str) -> dict[str, Any]:
+        """The userinfo of a Pro Santé Connect access token. Raises ``InvalidToken``."""
+        claims = await self.psc.read_access_token(token)
+        if claims.get("aud") != ACCOUNT_AUDIENCE or "openid" not in str(claims.get("scope", "")).split():
+            raise invalid_token("Ce jeton ne donne pas accès au userinfo.", "This token gives no userinfo.")
+        professional = await self.find_professional(str(claims["preferred_username"]))
+        return userinfo(professional, await self.psc.means_of(claims))
+
+    async def sandbox_token(self, identifier: str) -> TokenResponse:
+        """Tokens for a professional (RPPS or PS_IdNat), without login: sandbox alone. Raises ``NotFound``."""
+        if not self.base.settings.is_sandbox:
+            raise NotFound("NoSandbox", Text("Ce n'est pas un bac à sable.", "This is not a sandbox."))
+        id_nat = f"8{identifier}" if len(identifier) == 11 and identifier.isdigit() else identifier
+        professional = await self.directory.professional(id_nat)
+        if professional is None:
+            raise NotFound(
+                "UnknownProfessional",
+                Text("Ce professionnel n'est pas dans l'annuaire.", "This professional is not in the directory."),
+                location="rpps",
+            )
+        self.psc.refuse_when_switched()
+        session, _ = await self.psc.open_session(id_nat, Means.SANDBOX, with_cookie=False)
+        return await self.psc.grant_directly(SANDBOX_CLIENT, session, scope="openid scope_all", acr=PSC.acr_values[0])
