@@ -1,0 +1,137 @@
+"""Breaks CDA documents in the ways that real software does, always the same way for the same seed."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable
+
+from lxml import etree
+
+V3 = "{urn:hl7-org:v3}"
+XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+NULL_FLAVORS = ("UNK", "NA", "NASK", "NI", "OTH", "NINF", "ZZZ", "")
+TEXTS = ("", "SP", "MME", "x y", "BR", "Copie du document", "  ", "12")
+VALUES = ("", "2024", "20241301", "20240405103000+0200", "20240230", "abc", "0", "-1", "1.2.3", "completed", "true")
+MOODS = ("EVN", "INT", "RQO", "DEF", "")
+CLASSES = ("OBS", "ACT", "CLUSTER", "BATTERY", "ENT", "")
+TYPES = ("CD", "CE", "PQ", "IVL_TS", "c:CD", "ST", "BL", "TS")
+
+
+def mutate(document: bytes, seed: int, count: int = 1) -> bytes:
+    """``document`` after ``count`` mutations drawn from ``seed``; still well-formed, root kept."""
+    chance = random.Random(seed)
+    root = etree.fromstring(document)
+    for _ in range(count):
+        elements = [element for element in root.iter("*") if element is not root]
+        if not elements:
+            break
+        weights = [0.15 if "text" in _ancestors(element) else 1.0 for element in elements]
+        element = chance.choices(elements, weights)[0]
+        chance.choice(MUTATIONS)(chance, element)
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+def _ancestors(element: etree._Element) -> list[str]:
+    return [etree.QName(ancestor).localname for ancestor in element.iterancestors()]
+
+
+def remove_element(chance: random.Random, element: etree._Element) -> None:
+    parent = element.getparent()
+    if parent is not None:
+        parent.remove(element)
+
+
+def duplicate_element(chance: random.Random, element: etree._Element) -> None:
+    element.addnext(copy.deepcopy(element))
+
+
+def swap_with_next(chance: random.Random, element: etree._Element) -> None:
+    following = element.getnext()
+    if following is not None:
+        following.addnext(element)
+
+
+def remove_attribute(chance: random.Random, element: etree._Element) -> None:
+    if element.attrib:
+        del element.attrib[chance.choice(sorted(element.attrib))]
+
+
+def change_attribute(chance: random.Random, element: etree._Element) -> None:
+    if not element.attrib:
+        element.set("value", chance.choice(VALUES))
+        return
+    name = chance.choice(sorted(element.attrib))
+    choices: tuple[str, ...] = VALUES
+    if name == "nullFlavor":
+        choices = NULL_FLAVORS
+    elif name == "moodCode":
+        choices = MOODS
+    elif name in ("classCode", "typeCode"):
+        choices = CLASSES
+    elif name == XSI_TYPE:
+        choices = TYPES
+    element.set(name, chance.choice([*choices, element.get(name, "") + "9", element.get(name, "")[:-1]]))
+
+
+def set_null_flavor(chance: random.Random, element: etree._Element) -> None:
+    if chance.random() < 0.5:
+        for name in list(element.attrib):
+            del element.attrib[name]
+        for child in list(element):
+            element.remove(child)
+    element.set("nullFlavor", chance.choice(NULL_FLAVORS))
+
+
+def swap_template(chance: random.Random, element: etree._Element) -> None:
+    roots = sorted({found.get("root", "") for found in element.getroottree().iter(f"{V3}templateId")})
+    if roots:
+        template = etree.Element(f"{V3}templateId", root=chance.choice(roots))
+        element.insert(0, template)
+
+
+def take_another_code(chance: random.Random, element: etree._Element) -> None:
+    others = [found for found in element.getroottree().iter("*") if found.get("code") and found.get("codeSystem")]
+    if others:
+        other = chance.choice(others)
+        element.set("code", other.get("code", ""))
+        if chance.random() < 0.5:
+            element.set("codeSystem", other.get("codeSystem", ""))
+
+
+def move_namespace(chance: random.Random, element: etree._Element) -> None:
+    local = etree.QName(element).localname
+    element.tag = chance.choice([local, f"{{urn:hl7-org:sdtc}}{local}", f"{{urn:ihe:pharm}}{local}"])
+
+
+def rename_element(chance: random.Random, element: etree._Element) -> None:
+    names = sorted({str(found.tag) for found in element.getroottree().iter("*")})
+    element.tag = chance.choice(names)
+
+
+def change_text(chance: random.Random, element: etree._Element) -> None:
+    element.text = chance.choice(TEXTS)
+
+
+def move_into_next(chance: random.Random, element: etree._Element) -> None:
+    following = element.getnext()
+    if following is not None and isinstance(following.tag, str):
+        following.append(element)
+
+
+MUTATIONS: list[Callable[[random.Random, etree._Element], None]] = [
+    remove_element,
+    remove_element,
+    duplicate_element,
+    swap_with_next,
+    remove_attribute,
+    change_attribute,
+    change_attribute,
+    set_null_flavor,
+    swap_template,
+    take_another_code,
+    move_namespace,
+    rename_element,
+    change_text,
+    move_into_next,
+]
