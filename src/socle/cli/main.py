@@ -15,6 +15,9 @@ app = App(
 
 # Commands are imported when they are called, so that `socle --help` answers at once.
 app.command("socle.cli.serve:serve")
+app.command("socle.cli.upkeep:verify")
+app.command("socle.cli.upkeep:audit")
+app.command("socle.cli.upkeep:keys")
 app.command("socle.cli.sandbox:app", name="sandbox")
 
 

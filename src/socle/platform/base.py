@@ -27,16 +27,13 @@ class Base(msgspec.Struct, frozen=True):
 async def open_base(settings: Settings, database_url: str, clock: Clock = system_clock) -> Base:
     """Connects to the database and opens keys and objects. Close ``base.database`` when done."""
     database = await Database.connect(database_url, size=settings.database_connections)
-    keys = settings.data_path / "keys"
-    masters = MasterKeys.load(
-        settings.data_path / settings.master_keys if settings.master_keys else keys / "master.json"
-    )
+    masters = MasterKeys.load(settings.master_keys_path)
     backend = open_backend(settings.objects_url, settings.data_path / "objects")
     return Base(
         settings,
         database,
         ObjectVault(backend, KeyRings(database, masters)),
-        AuditTrail(database, clock, load_signing_key(keys / "audit.pem")),
+        AuditTrail(database, clock, load_signing_key(settings.data_path / "keys" / "audit.pem")),
         Jobs(),
         clock,
     )

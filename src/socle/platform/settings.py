@@ -91,6 +91,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.data).expanduser().resolve()
 
     @property
+    def master_keys_path(self) -> Path:
+        """The file of the master keys."""
+        return Path(self.master_keys) if self.master_keys else self.data_path / "keys" / "master.json"
+
+    @property
     def base_url(self) -> str:
         """``public_url``, or the plain HTTP address of this host, without a trailing slash."""
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"

@@ -98,9 +98,8 @@ class Supervisor:
     def _start(self) -> None:
         settings = self.settings
         # Made here, once, and not by workers at the same time.
-        keys = settings.data_path / "keys"
-        MasterKeys.load(Path(settings.master_keys) if settings.master_keys else keys / "master.json")
-        load_signing_key(keys / "audit.pem")
+        MasterKeys.load(settings.master_keys_path)
+        load_signing_key(settings.data_path / "keys" / "audit.pem")
         sockets = {"http": _listen(settings.host, settings.port)}
         if settings.tls_port:
             prepare_certificates(settings)
@@ -190,6 +189,7 @@ class Supervisor:
 
 
 def lock_directory(directory: Path) -> IO[str]:
+    """Takes ``directory`` for this process until the file is closed. Raises ``Conflict`` (``AlreadyRunning``)."""
     """Holds ``directory`` for this process until the file returned is closed. Raises ``Conflict`` if it is held."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o711)
     file = (directory / "lock").open("a")
