@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 
 from socle.standards.errors import MalformedInput, SocleError, TooLarge
 from socle.standards.fhir import primitives as p
-from socle.standards.fhir import xml_codec
+from socle.standards.fhir import shape, xml_codec
 from socle.standards.fhir.json_codec import decode_json, encode_json, from_tree, to_tree
 from socle.standards.fhir.primitives import choice_fields
 from socle.standards.fhir.resources import Bundle, Observation, Patient, Resource
+from socle.standards.fhir.shape import RESOURCE_TYPES
 from socle.standards.fhir.types import CodeableConcept, Element, Extension, HumanName, Quantity
-from socle.standards.fhir.xml_codec import RESOURCE_TYPES, decode_xml, encode_xml
+from socle.standards.fhir.xml_codec import decode_xml, encode_xml
 
 MODEST = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 TEXT = st.text("abé <>&\"'\t0|€😀", min_size=1, max_size=8).filter(str.strip)
@@ -49,14 +50,14 @@ SAMPLES: list[tuple[object, st.SearchStrategy[object]]] = [
 @st.composite
 def structs(draw: st.DrawFn, cls: type[typing.Any], depth: int = 3) -> typing.Any:
     """A ``cls`` with what it requires and a few more of its elements, none empty."""
-    slots = {slot.field: slot for slot in xml_codec._slots(cls).values()}
+    slots = {slot.field: slot for slot in shape.slots(cls).values()}
     hints = _hints(cls)
     chosen = draw(st.sets(st.sampled_from(list(slots)), max_size=4)) if depth > 0 else set()
     chosen |= _required(cls)
     for choice in _choices(cls):
         alternatives = choice_fields(cls, choice)
         chosen -= set(alternatives)
-        simple = [field for field in alternatives if slots[field].kind is xml_codec._Kind.PRIMITIVE]
+        simple = [field for field in alternatives if slots[field].kind is shape.Kind.PRIMITIVE]
         chosen.add(draw(st.sampled_from(simple if simple and depth <= 0 else alternatives)))
     values: dict[str, typing.Any] = {}
     for field in slots:
@@ -89,10 +90,10 @@ def _choices(cls: type[typing.Any]) -> tuple[str, ...]:
     return next((names for names in constants if isinstance(names, tuple)), ())
 
 
-def _values(slot: xml_codec._Slot, hint: typing.Any, depth: int) -> st.SearchStrategy[typing.Any]:
-    if slot.kind is xml_codec._Kind.COMPLEX:
+def _values(slot: shape.Slot, hint: typing.Any, depth: int) -> st.SearchStrategy[typing.Any]:
+    if slot.kind is shape.Kind.COMPLEX:
         return structs(slot.type, depth - 1)
-    if slot.kind is xml_codec._Kind.RESOURCE:
+    if slot.kind is shape.Kind.RESOURCE:
         return structs(Patient, depth - 1)
     inner = (
         typing.get_args(hint)[0] if typing.get_origin(hint) is tuple or type(None) in typing.get_args(hint) else hint

@@ -61,7 +61,7 @@ def encode_json(resource: Resource | Element) -> bytes:
 
 def to_tree(resource: Resource | Element) -> dict[str, Any]:
     """``resource`` as plain JSON values (dict, list, str, int, Decimal, bool; bytes as base64 text), to be patched."""
-    tree: dict[str, Any] = msgspec.to_builtins(resource, builtin_types=(Decimal,))
+    tree: dict[str, Any] = json.loads(encode_json(resource), parse_float=Decimal)
     return tree
 
 

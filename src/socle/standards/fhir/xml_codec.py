@@ -12,21 +12,16 @@ from __future__ import annotations
 import base64
 import decimal
 import re
-import types
-import typing
-from enum import Enum, auto
-from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 import msgspec
 from lxml import etree
 
 from socle.standards.errors import MalformedInput
-from socle.standards.fhir import resources
 from socle.standards.fhir.failures import refusal
 from socle.standards.fhir.json_codec import from_tree
-from socle.standards.fhir.primitives import ELEMENT_SUFFIX
 from socle.standards.fhir.resources import AnyResource, Resource
+from socle.standards.fhir.shape import RESOURCE_TYPES, Kind, Slot, slots
 from socle.standards.fhir.types import Element
 from socle.standards.xml import MAX_BYTES, parse
 
@@ -36,30 +31,6 @@ NAMESPACE: Final = "http://hl7.org/fhir"
 _FHIR: Final = f"{{{NAMESPACE}}}"
 _DECIMAL: Final = re.compile(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,4})?")
 _XHTML: Final = "{http://www.w3.org/1999/xhtml}div"
-
-#: Resource structs by ``resourceType``.
-RESOURCE_TYPES: Final[dict[str, type[Resource]]] = {
-    str(cls.__struct_config__.tag): cls for cls in typing.get_args(resources.AnyResource)
-}
-
-
-class _Kind(Enum):
-    ATTRIBUTE = auto()
-    PRIMITIVE = auto()
-    XHTML = auto()
-    COMPLEX = auto()
-    RESOURCE = auto()
-
-
-class _Slot(NamedTuple):
-    """One element of a struct as XML sees it. ``extra`` is the field that carries a primitive's id and extensions."""
-
-    field: str
-    name: str
-    kind: _Kind
-    type: Any
-    is_repeated: bool
-    extra: str
 
 
 @overload
@@ -92,40 +63,6 @@ def encode_xml(resource: Resource) -> bytes:
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
-@lru_cache(maxsize=1024)
-def _slots(cls: type[msgspec.Struct]) -> dict[str, _Slot]:
-    hints = typing.get_type_hints(cls, include_extras=True)
-    wire = dict(zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True))
-    slots = {}
-    for field in cls.__struct_fields__:
-        if field.endswith(ELEMENT_SUFFIX):
-            continue
-        kind, inner, is_repeated = _classify(cls, field, hints[field])
-        extra = field + ELEMENT_SUFFIX
-        slots[wire[field]] = _Slot(field, wire[field], kind, inner, is_repeated, extra if extra in hints else "")
-    return slots
-
-
-def _classify(cls: type[msgspec.Struct], field: str, hint: Any) -> tuple[_Kind, Any, bool]:
-    is_repeated = typing.get_origin(hint) is tuple
-    inner = typing.get_args(hint)[0] if is_repeated else hint
-    if typing.get_origin(inner) in (typing.Union, types.UnionType):
-        options = [option for option in typing.get_args(inner) if option is not types.NoneType]
-        inner = options[0] if len(options) == 1 else AnyResource
-    if inner == AnyResource:
-        return _Kind.RESOURCE, None, is_repeated
-    if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
-        return _Kind.COMPLEX, inner, is_repeated
-    if issubclass(cls, Element) and (field == "id" or (cls.__name__ == "Extension" and field == "url")):
-        return _Kind.ATTRIBUTE, str, is_repeated
-    if typing.get_origin(inner) is typing.Annotated:
-        constraint = inner.__metadata__[0]
-        if constraint.extra and constraint.extra.get("xhtml"):
-            return _Kind.XHTML, str, is_repeated
-        inner = inner.__origin__
-    return _Kind.PRIMITIVE, str if typing.get_origin(inner) is typing.Literal else inner, is_repeated
-
-
 def _resource_type(element: etree._Element, path: str) -> type[Resource]:
     name = str(element.tag)
     cls = RESOURCE_TYPES.get(name.removeprefix(_FHIR)) if name.startswith(_FHIR) else None
@@ -141,22 +78,22 @@ def _resource_type(element: etree._Element, path: str) -> type[Resource]:
 
 
 def _read(element: etree._Element, cls: type[msgspec.Struct], path: str) -> dict[str, Any]:
-    slots = _slots(cls)
+    elements = slots(cls)
     tree: dict[str, Any] = {}
     if issubclass(cls, Resource):
         tree["resourceType"] = cls.__struct_config__.tag
     for name, text in element.attrib.items():
-        if name not in slots or slots[name].kind is not _Kind.ATTRIBUTE:
+        if name not in elements or elements[name].kind is not Kind.ATTRIBUTE:
             raise _unknown(f"@{name}", path)
         tree[name] = text
-    order = {name: place for place, name in enumerate(slots)}
+    order = {name: place for place, name in enumerate(elements)}
     last = -1
     for child in _children(element, path):
         name = _XHTML if child.tag == _XHTML else str(child.tag).removeprefix(_FHIR)
-        slot = slots.get("div" if child.tag == _XHTML else name) if str(child.tag).startswith("{") else None
-        if slot is None or slot.kind is _Kind.ATTRIBUTE or (child.tag == _XHTML) != (slot.kind is _Kind.XHTML):
+        slot = elements.get("div" if child.tag == _XHTML else name) if str(child.tag).startswith("{") else None
+        if slot is None or slot.kind is Kind.ATTRIBUTE or (child.tag == _XHTML) != (slot.kind is Kind.XHTML):
             raise _unknown(etree.QName(child).localname, path)
-        if not str(child.tag).startswith(_FHIR) and slot.kind is not _Kind.XHTML:
+        if not str(child.tag).startswith(_FHIR) and slot.kind is not Kind.XHTML:
             raise _unknown(str(child.tag), path)
         if order[slot.name] < last:
             raise refusal(
@@ -178,17 +115,17 @@ def _read(element: etree._Element, cls: type[msgspec.Struct], path: str) -> dict
     return tree
 
 
-def _read_child(tree: dict[str, Any], slot: _Slot, child: etree._Element, path: str) -> None:
+def _read_child(tree: dict[str, Any], slot: Slot, child: etree._Element, path: str) -> None:
     value: Any
     extra: dict[str, Any] = {}
-    if slot.kind is _Kind.COMPLEX:
+    if slot.kind is Kind.COMPLEX:
         value = _read(child, slot.type, path)
         if not value:
             raise _empty(path)
-    elif slot.kind is _Kind.XHTML:
+    elif slot.kind is Kind.XHTML:
         child.tail = None
         value = etree.tostring(child, method="c14n", exclusive=True, with_comments=False).decode()
-    elif slot.kind is _Kind.RESOURCE:
+    elif slot.kind is Kind.RESOURCE:
         wrapped = _children(child, path)
         if len(wrapped) != 1 or child.attrib:
             raise refusal("FHIRValue", "Une seule ressource est attendue ici.", "One resource is expected here.", path)
@@ -251,12 +188,12 @@ def _value(text: str, kind: Any) -> Any:
 
 
 def _write(element: etree._Element, value: msgspec.Struct) -> None:
-    for slot in _slots(type(value)).values():
+    for slot in slots(type(value)).values():
         content = getattr(value, slot.field)
         extra = getattr(value, slot.extra) if slot.extra else None
         if content is None and extra is None:
             continue
-        if slot.kind is _Kind.ATTRIBUTE:
+        if slot.kind is Kind.ATTRIBUTE:
             element.set(slot.name, content)
         elif slot.is_repeated:
             extras = extra or ()
@@ -266,14 +203,14 @@ def _write(element: etree._Element, value: msgspec.Struct) -> None:
             _write_child(element, slot, content, extra)
 
 
-def _write_child(parent: etree._Element, slot: _Slot, content: Any, extra: Element | None) -> None:
-    if slot.kind is _Kind.XHTML:
+def _write_child(parent: etree._Element, slot: Slot, content: Any, extra: Element | None) -> None:
+    if slot.kind is Kind.XHTML:
         parent.append(parse(content.encode()))
         return
     child = etree.SubElement(parent, _FHIR + slot.name)
-    if slot.kind is _Kind.COMPLEX:
+    if slot.kind is Kind.COMPLEX:
         _write(child, content)
-    elif slot.kind is _Kind.RESOURCE:
+    elif slot.kind is Kind.RESOURCE:
         _write(etree.SubElement(child, _FHIR + str(content.__struct_config__.tag)), content)
     else:
         if content is not None:

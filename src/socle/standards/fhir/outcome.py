@@ -1,0 +1,99 @@
+"""Refusals and warnings as ``OperationOutcome``.
+
+Source: FHIR R4 OperationOutcome; MHD 4.2 error mapping; fact sheet dmp-exchange §8.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from socle.standards.errors import (
+    Conflict,
+    Forbidden,
+    InvalidContent,
+    MalformedInput,
+    NotAuthenticated,
+    NotFound,
+    SocleError,
+    TooLarge,
+    Unavailable,
+)
+from socle.standards.fhir.resources import IssueTypeCode, OperationOutcome, OperationOutcomeIssue
+from socle.standards.fhir.types import CodeableConcept, Coding
+
+#: Error codes are URIs or the codes of XDS and of the DMP, in the system that the guide's examples use.
+ERROR_SYSTEM: Final = "urn:ietf:rfc:3986"
+
+_BY_CODE: Final[dict[str, IssueTypeCode]] = {
+    "FHIRUnknownElement": "structure",
+    "FHIRUnknownResource": "structure",
+    "FHIRUnexpectedEntry": "structure",
+    "FHIROrder": "structure",
+    "FHIRJson": "structure",
+    "FHIRMissingElement": "required",
+    "FHIRCode": "code-invalid",
+    "FHIRValue": "value",
+    "FHIRConditionalNotSupported": "not-supported",
+    "FHIRDocumentNotSupported": "not-supported",
+    "FHIRNotSupported": "not-supported",
+    "FHIRPatchNotSupported": "not-supported",
+    "FHIRMultipleMatches": "multiple-matches",
+    "FHIRDeleted": "deleted",
+    "XDSDuplicateUniqueIdInRegistry": "duplicate",
+    "XDSNonIdenticalHash": "duplicate",
+    "UnresolvedReferenceException": "not-found",
+    "XDSTooManyResults": "too-costly",
+}
+_BY_CLASS: Final[tuple[tuple[type[SocleError], IssueTypeCode], ...]] = (
+    (MalformedInput, "invalid"),
+    (InvalidContent, "business-rule"),
+    (NotAuthenticated, "login"),
+    (Forbidden, "forbidden"),
+    (NotFound, "not-found"),
+    (Conflict, "conflict"),
+    (TooLarge, "too-long"),
+    (Unavailable, "transient"),
+)
+
+
+def outcome_of(error: SocleError, language: str = "fr") -> OperationOutcome:
+    """What ``error`` says, in ``language``: sentence as text, remedy and rule as diagnostics, place as expression.
+
+    >>> from socle.standards.errors import Text
+    >>> outcome_of(NotFound("FHIRNotFound", Text("Inconnu.", "Unknown.")), "en").issue[0].code
+    'not-found'
+    """
+    remedy = error.remedy.in_language(language) if error.remedy is not None else ""
+    diagnostics = " ".join(part for part in (remedy, f"[{error.requirement}]" if error.requirement else "") if part)
+    return OperationOutcome(
+        language="en" if language == "en" else "fr-FR",
+        issue=(
+            OperationOutcomeIssue(
+                severity="error",
+                code=issue_type(error),
+                details=_details(error.code, error.reason.in_language(language)),
+                diagnostics=diagnostics or None,
+                expression=(error.location,) if error.location else (),
+            ),
+        ),
+    )
+
+
+def issue_type(error: SocleError) -> IssueTypeCode:
+    """The FHIR issue type of ``error``."""
+    if error.code in _BY_CODE:
+        return _BY_CODE[error.code]
+    return next((code for kind, code in _BY_CLASS if isinstance(error, kind)), "exception")
+
+
+def warnings(sentences: Sequence[str], code: IssueTypeCode = "informational") -> OperationOutcome:
+    """What was accepted but is not as it should be."""
+    issues = [
+        OperationOutcomeIssue(severity="warning", code=code, details=CodeableConcept(text=text)) for text in sentences
+    ]
+    return OperationOutcome(issue=tuple(issues))
+
+
+def _details(code: str, text: str) -> CodeableConcept:
+    return CodeableConcept(coding=(Coding(system=ERROR_SYSTEM, code=code),), text=text)
