@@ -1,0 +1,226 @@
+"""Services of rights: authorisation of the caller (TD0.3), list of professionals (TD1.6), list of records (TD0.4).
+
+Their schemas are not public beyond the names of the fact sheet; elements follow those names.
+
+Source: fact sheet "DMP exchange" §5.1, §5.4, §8.7.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+from lxml import etree
+
+from socle.standards.errors import MalformedInput, Text
+from socle.standards.hl7v3.names import HABILITATIONS, PATIENTS
+from socle.standards.soap.envelope import text_of
+
+MEDECIN_TRAITANT: Final = "MEDECIN_TRAITANT"
+
+
+class AuthorizationAction(StrEnum):
+    """What TD0.3 does."""
+
+    ADD = "AJOUT"
+    REMOVE = "SUPPRESSION"
+
+
+class ListMode(StrEnum):
+    """Which lines TD1.6 lists."""
+
+    ACTIVE = "ACTIVE"
+    FORBIDDEN = "INTERDITE"
+    ALL = "TOUTE"
+
+
+class SetAuthorization(msgspec.Struct, frozen=True):
+    """Request of TD0.3."""
+
+    action: AuthorizationAction
+    is_medecin_traitant: bool = False
+
+
+class RightsAnswer(msgspec.Struct, frozen=True):
+    """Outcome of TD0.3."""
+
+    code: str
+    text: str = ""
+
+
+class AuthorizedProfessional(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of TD1.6. ``date`` is ``ddMMyyyy``; ``status`` is VALIDE, EXPIRE or INTERDIT."""
+
+    national_id: str
+    last_name: str
+    first_name: str = ""
+    date: str = ""
+    status: str = ""
+    role: str = ""
+
+
+class PatientListRequest(msgspec.Struct, frozen=True):
+    """Request of TD0.4: records authorised (``LASTAUTORIZATION``) or fed since ``date`` (``ddMMyyyy``)."""
+
+    date: str = ""
+    type: str = "LASTAUTORIZATION"
+
+
+class ListedPatient(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of TD0.4; dates are ``ddMMyyyy``."""
+
+    ins: str
+    last_name: str = ""
+    first_name: str = ""
+    date_of_birth: str = ""
+    authorized_on: str = ""
+    last_document_on: str = ""
+
+
+def write_set_authorization(request: SetAuthorization) -> etree._Element:
+    """The body of TD0.3."""
+    element = _root(HABILITATIONS, "setAuthorization")
+    _add(element, "action", request.action)
+    _add(element, "role", MEDECIN_TRAITANT if request.is_medecin_traitant else "")
+    return element
+
+
+def read_set_authorization(element: etree._Element) -> SetAuthorization:
+    """The request of TD0.3. Raises ``MalformedInput``."""
+    action, role = _child(element, "action"), _child(element, "role")
+    if action not in AuthorizationAction.__members__.values() or role not in ("", MEDECIN_TRAITANT):
+        raise _malformed("action, role")
+    return SetAuthorization(AuthorizationAction(action), role == MEDECIN_TRAITANT)
+
+
+def write_rights_answer(answer: RightsAnswer) -> etree._Element:
+    """The answer of TD0.3."""
+    element = _root(HABILITATIONS, "setAuthorizationResponse")
+    _add(element, "status", answer.code)
+    _add(element, "message", answer.text)
+    return element
+
+
+def read_rights_answer(element: etree._Element) -> RightsAnswer:
+    """The answer of TD0.3."""
+    return RightsAnswer(_child(element, "status"), _child(element, "message"))
+
+
+def write_list_request(mode: ListMode) -> etree._Element:
+    """The body of TD1.6."""
+    element = _root(HABILITATIONS, "listAuthorizationByPatient")
+    _add(element, "mode", mode)
+    return element
+
+
+def read_list_request(element: etree._Element) -> ListMode:
+    """The mode asked for. Raises ``MalformedInput``."""
+    mode = _child(element, "mode") or ListMode.ALL
+    if mode not in ListMode.__members__.values():
+        raise _malformed("mode")
+    return ListMode(mode)
+
+
+def write_list_answer(lines: list[AuthorizedProfessional]) -> etree._Element:
+    """The answer of TD1.6."""
+    element = _root(HABILITATIONS, "listAuthorizationByPatientResponse")
+    _add(element, "status", "DMPOk")
+    for line in lines:
+        item = etree.SubElement(element, f"{{{HABILITATIONS}}}authorization")
+        _add(item, "nationalId", line.national_id)
+        _add(item, "firstName", line.first_name)
+        _add(item, "lastName", line.last_name)
+        _add(item, "date", line.date)
+        _add(item, "role", line.role)
+        _add(item, "state", line.status)
+    return element
+
+
+def read_list_answer(element: etree._Element) -> list[AuthorizedProfessional]:
+    """The lines of TD1.6."""
+    return [
+        AuthorizedProfessional(
+            national_id=_child(item, "nationalId"),
+            first_name=_child(item, "firstName"),
+            last_name=_child(item, "lastName"),
+            date=_child(item, "date"),
+            role=_child(item, "role"),
+            status=_child(item, "state"),
+        )
+        for item in element.iterchildren(f"{{{HABILITATIONS}}}authorization")
+    ]
+
+
+def write_patient_list_request(request: PatientListRequest) -> etree._Element:
+    """The body of TD0.4."""
+    element = _root(PATIENTS, "patientList")
+    _add(element, "date", request.date)
+    _add(element, "type", request.type)
+    return element
+
+
+def read_patient_list_request(element: etree._Element) -> PatientListRequest:
+    """The request of TD0.4. Raises ``MalformedInput``."""
+    date = _child(element, "date")
+    if date and not (len(date) == 8 and date.isascii() and date.isdigit()):
+        raise _malformed("date")
+    return PatientListRequest(date, _child(element, "type"))
+
+
+def write_patient_list_answer(lines: list[ListedPatient]) -> etree._Element:
+    """The answer of TD0.4."""
+    element = _root(PATIENTS, "patientListResponse")
+    _add(element, "status", "DMPOk")
+    for line in lines:
+        item = etree.SubElement(element, f"{{{PATIENTS}}}patient")
+        _add(item, "ins", line.ins)
+        _add(item, "firstName", line.first_name)
+        _add(item, "lastName", line.last_name)
+        _add(item, "dateOfBirth", line.date_of_birth)
+        _add(item, "authorizationDate", line.authorized_on)
+        _add(item, "lastDocumentDate", line.last_document_on)
+    return element
+
+
+def read_patient_list_answer(element: etree._Element) -> list[ListedPatient]:
+    """The lines of TD0.4."""
+    return [
+        ListedPatient(
+            ins=_child(item, "ins"),
+            first_name=_child(item, "firstName"),
+            last_name=_child(item, "lastName"),
+            date_of_birth=_child(item, "dateOfBirth"),
+            authorized_on=_child(item, "authorizationDate"),
+            last_document_on=_child(item, "lastDocumentDate"),
+        )
+        for item in element.iterchildren(f"{{{PATIENTS}}}patient")
+    ]
+
+
+def _root(namespace: str, name: str) -> etree._Element:
+    return etree.Element(f"{{{namespace}}}{name}", nsmap={None: namespace})
+
+
+def _add(parent: etree._Element, name: str, text: str) -> None:
+    if text:
+        namespace = etree.QName(parent).namespace
+        etree.SubElement(parent, f"{{{namespace}}}{name}").text = text
+
+
+def _child(parent: etree._Element, name: str) -> str:
+    """The text of a child, in the parent's namespace or in none."""
+    for tag in (f"{{{etree.QName(parent).namespace}}}{name}", name):
+        found = parent.find(tag)
+        if found is not None:
+            return text_of(found)
+    return ""
+
+
+def _malformed(location: str) -> MalformedInput:
+    return MalformedInput(
+        "DMPMalformedMessage",
+        Text(f"Valeur absente ou inconnue : {location}.", f"Missing or unknown value: {location}."),
+        location=location,
+        requirement="DMPi TD0.3, TD0.4, TD1.6",
+    )
