@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import itertools
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 
 from socle.platform.base import Base
@@ -75,6 +77,19 @@ class Toggles:
 @pytest.fixture
 def toggles() -> Toggles:
     return Toggles()
+
+
+@pytest.fixture(scope="session")
+def rsa_keys() -> list[RSAKey]:
+    """Keys made once: making one takes longer than most tests."""
+    return [RSAKey.generate_key(2048) for _ in range(3)]
+
+
+@pytest.fixture(autouse=True)
+def quick_keys(rsa_keys: list[RSAKey], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call gives the next of three keys."""
+    supply = itertools.cycle(rsa_keys)
+    monkeypatch.setattr(RSAKey, "generate_key", lambda *_args, **_options: next(supply))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -17,7 +17,7 @@ import msgspec
 from asyncpg import Record
 
 from socle.platform.base import Base
-from socle.platform.database import Queries
+from socle.platform.database import Connection, Queries
 from socle.services.identity import rules
 from socle.services.identity.domain import (
     GRANT_CIBA,
@@ -131,41 +131,45 @@ class Challenges:
             raise invalid_request("auth_req_id est obligatoire.", "auth_req_id is required.")
         now = self._base.clock()
         async with self._base.database.transaction() as connection:
-            row = await QUERIES["poll_challenge"].row(connection, secret_sha256=sha256(secret), now=now)
-            is_mine = row is not None and row["is_ciba"] and row["client_id"] == client.client_id
-            if row is not None and row["previous"] is not None and is_mine:
-                # Half a second of tolerance: clients count from the answer, the provider from the request.
-                is_hasty = now - row["previous"] < timedelta(seconds=row["interval_s"] - 0.5)
-            else:
-                is_hasty = False
-            if row is not None and is_hasty:
+            row = await self._poll(connection, secret, client, now, is_ciba=True)
+            if row is None:
+                raise invalid_grant("auth_req_id est inconnu de ce client.", "auth_req_id is unknown to this client.")
+            # Half a second of tolerance: clients count from the answer, the provider from the request.
+            pause = timedelta(seconds=row["interval_s"] - 0.5)
+            is_hasty = row["previous"] is not None and now - row["previous"] < pause
+            is_expired = row["expires_at"] <= now
+            if is_hasty:
                 await QUERIES["slow_challenge"].execute(connection, id=row["id"])
-            approved = (
-                row is not None
-                and is_mine
-                and not is_hasty
-                and row["expires_at"] > now
-                and await QUERIES["consume_challenge"].row(connection, id=row["id"]) is not None
-            )
-        if row is None or not is_mine or row["realm"] != self._realm.name:
-            raise invalid_grant("auth_req_id est inconnu de ce client.", "auth_req_id is unknown to this client.")
-        if not approved:
-            raise _unanswered(row, is_hasty=is_hasty, is_expired=row["expires_at"] <= now)
+                consumed = None
+            else:
+                consumed = not is_expired and await QUERIES["consume_challenge"].row(connection, id=row["id"])
+        if not consumed:
+            raise _unanswered(row, is_hasty=is_hasty, is_expired=is_expired)
         session, _ = await self._provider.open_session(row["subject"], Means.ECPS, with_cookie=False)
         return await self._provider.grant_directly(client, session, scope=row["scope"], acr=self._realm.acr_values[0])
 
-    async def poll_login(self, secret: str) -> Challenge | None:
+    async def poll_login(self, secret: str, client: Client) -> Challenge | None:
         """The login behind the browser's secret, if it still lives; an approved one is consumed by this very call."""
         now = self._base.clock()
         async with self._base.database.transaction() as connection:
-            row = await QUERIES["poll_challenge"].row(connection, secret_sha256=sha256(secret), now=now)
-            if row is None or row["is_ciba"] or row["expires_at"] <= now or row["realm"] != self._realm.name:
-                return None
-            if row["status"] == ChallengeStatus.CONSUMED:
+            row = await self._poll(connection, secret, client, now, is_ciba=False)
+            if row is None or row["expires_at"] <= now or row["status"] == ChallengeStatus.CONSUMED:
                 return None
             if row["status"] == ChallengeStatus.APPROVED:
                 await QUERIES["consume_challenge"].execute(connection, id=row["id"])
         return _challenge(row)
+
+    async def _poll(
+        self, connection: Connection, secret: str, client: Client, now: datetime, *, is_ciba: bool
+    ) -> Record | None:
+        return await QUERIES["poll_challenge"].row(
+            connection,
+            secret_sha256=sha256(secret),
+            realm=self._realm.name,
+            client_id=client.client_id,
+            is_ciba=is_ciba,
+            now=now,
+        )
 
     async def list_waiting(self, subject: str) -> list[Challenge]:
         """What the phone of ``subject`` shows, oldest first."""

@@ -142,9 +142,12 @@ VALUES (:id, :secret_sha256, :realm, :client_id, :client_name, :subject, :scope,
     'pending', :is_ciba, :interval_s, :now, :expires_at);
 
 -- name: poll_challenge
--- The request behind a secret, with the time of the previous poll.
+-- The request of a client behind a secret, with the time of the previous poll.
 UPDATE identity_challenge c SET polled_at = :now
-FROM (SELECT id, polled_at AS previous FROM identity_challenge WHERE secret_sha256 = :secret_sha256 FOR UPDATE) before
+FROM (
+    SELECT id, polled_at AS previous FROM identity_challenge
+    WHERE secret_sha256 = :secret_sha256 AND realm = :realm AND client_id = :client_id AND is_ciba = :is_ciba FOR UPDATE
+) before
 WHERE c.id = before.id
 RETURNING c.id, c.realm, c.client_id, c.client_name, c.subject, c.scope, c.binding_message, c.number, c.status,
     c.is_ciba, c.interval_s, c.created_at, c.expires_at, before.previous;

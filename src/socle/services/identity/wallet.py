@@ -112,8 +112,9 @@ class Wallet:
         wanted = await self._pages.read(query)
         if isinstance(wanted, Response):
             return wanted
-        challenge = await self._service.challenges.poll_login(read_cookie(request, self._settings, _WAITING_COOKIE))
-        if challenge is not None and challenge.client_id == wanted.client.client_id:
+        secret = read_cookie(request, self._settings, _WAITING_COOKIE)
+        challenge = await self._service.challenges.poll_login(secret, wanted.client)
+        if challenge is not None:
             if challenge.status is ChallengeStatus.APPROVED:
                 response = await self._pages.open(request, wanted, query, challenge.subject, Means.ECPS)
                 clear_cookie(response, self._settings, _WAITING_COOKIE)
