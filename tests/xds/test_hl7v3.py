@@ -43,9 +43,7 @@ people = st.builds(
     birth_place=texts,
     telecoms=st.lists(words, max_size=2).map(tuple),
 )
-moments = st.datetimes(datetime.min.replace(year=2000), datetime.min.replace(year=2100), timezones=st.just(UTC)).map(
-    lambda time: time.replace(microsecond=0)
-)
+moments = st.datetimes(NOW.replace(tzinfo=None), timezones=st.just(UTC)).map(lambda time: time.replace(microsecond=0))
 queries = st.builds(
     RecordRequest,
     interaction=st.just(Interaction.GET),
