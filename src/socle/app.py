@@ -41,6 +41,7 @@ MIGRATED_PACKAGES = (
     "socle.services.directory",
     "socle.services.identity",
     "socle.services.mssante",
+    "socle.services.dmp",
     "socle.services.reading",
 )
 

@@ -1,31 +1,49 @@
-"""What all use cases of the DMP share: the platform, the matrix, and the hooks that the composition root gives."""
+"""What all use cases of the DMP share: the platform, the policy, what the composition root gave, and the way in.
+
+``attempt`` traces refusals, ``visit`` locks the record and decides. Every use case goes through both.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from datetime import date
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import date, datetime
 from typing import Protocol
+from uuid import UUID
 
 import msgspec
 
+from socle.platform.actor import Actor, ActorKind
+from socle.platform.audit import Action, AuditEvent, Outcome, Subject
 from socle.platform.base import Base
 from socle.platform.database import Connection
+from socle.platform.patient_key import patient_key
+from socle.services.dmp import record_store
+from socle.services.dmp.domain import CallerRights, Door, Function, Notice, NoticeKind, Record
+from socle.services.dmp.errors import refusal, rule_of
+from socle.services.dmp.matrice import load_matrix
+from socle.services.dmp.rules import Allowed, Policy, Refused, Sight, decide, sight_of
+from socle.services.ins.domain import Identity, Merge
+from socle.standards.errors import SocleError
 from socle.standards.ids.ins import Ins
 from socle.standards.xds.model import DocumentEntry, Submission
 
-
-class HolderIdentity(msgspec.Struct, frozen=True):
-    """What the DMP needs to know of a person. Only a qualified identity can be fed."""
-
-    birth_date: date | None
-    is_qualified: bool
+EMERGENCIES = frozenset({"bris-de-glace", "centre-15"})
 
 
 class Identities(Protocol):
-    """The identity service, seen from the DMP."""
+    """The INS service, seen from the DMP."""
 
-    async def find_holder(self, connection: Connection, ins: Ins) -> HolderIdentity | None:
-        """The person of ``ins``, or ``None`` if the base does not know it. One statement at most."""
+    async def find(self, connection: Connection, ins: Ins) -> Identity | None:
+        """The active identity that holds ``ins``."""
+        ...
+
+    async def note_moved(self, connection: Connection, merge: Merge, kind: str, object_ids: Sequence[str]) -> None:
+        """Keeps what a merge moved."""
+        ...
+
+    async def take_moved(self, connection: Connection, merge: Merge, kind: str) -> list[str]:
+        """Gives back what a merge moved."""
         ...
 
 
@@ -37,14 +55,48 @@ class Verdict(msgspec.Struct, frozen=True):
     findings: int
 
 
-#: Judges one document: content and metadata -> verdict. Called before the transaction opens.
+#: Judges one document before the transaction opens; raises ``SocleError`` when the policy is to refuse.
 Conformance = Callable[[bytes, DocumentEntry], Awaitable[Verdict | None]]
-#: Checks the XAdES signature document of a submission; raises ``SocleError``. Runs in a thread.
-SignatureCheck = Callable[[Submission, bytes], None]
+#: Checks the XAdES signature of a submission, in a thread; raises ``SocleError``.
+SignatureCheck = Callable[[Submission], None]
+#: Hands a notice to the holder's channels (mail, SMS, push).
+NoticeChannel = Callable[[Notice], Awaitable[None]]
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """One allowed use of one record, while its transaction lasts."""
+
+    actor: Actor
+    key: UUID
+    record: Record
+    rights: CallerRights
+    allowed: Allowed
+    function: Function
+    now: datetime
+    policy: Policy
+
+    @property
+    def sight(self) -> Sight:
+        """Which documents the caller sees for this use."""
+        return sight_of(self.function, self.allowed, self.actor, self.record, self.rights, self.now, self.policy)
+
+    def require(self, function: Function) -> Allowed:
+        """Whether the caller may also use ``function``; raises the refusal."""
+        decision = decide(function, self.actor, self.record, self.rights, self.now, self.policy)
+        if isinstance(decision, Refused):
+            raise refusal(decision.rule)
+        return decision
+
+
+class Attempt:
+    """One request under way. ``patient_key`` is set once a record was met: its chain then holds the refusal."""
+
+    def __init__(self) -> None:
+        self.patient_key: UUID | None = None
 
 
 class DmpContext:
-    """The platform and what was injected."""
+    """The platform, the policy and the hooks."""
 
     def __init__(
         self,
@@ -53,8 +105,173 @@ class DmpContext:
         *,
         conformance: Conformance | None = None,
         check_signature: SignatureCheck | None = None,
+        channel: NoticeChannel | None = None,
     ) -> None:
         self.base = base
         self.identities = identities
         self.conformance = conformance
         self.check_signature = check_signature
+        self.channel = channel
+        centres = frozenset(filter(None, base.settings.dmp_regulation_centres.split(",")))
+        self.policy = Policy(load_matrix(base.settings.dmp_matrix), centres)
+
+    @asynccontextmanager
+    async def attempt(self, actor: Actor, action: Action, transaction: str, door: Door) -> AsyncIterator[Attempt]:
+        """Traces a refusal raised inside, in a transaction of its own: the one that failed is rolled back."""
+        attempt = Attempt()
+        try:
+            yield attempt
+        except SocleError as error:
+            await self.base.audit.record_alone(
+                AuditEvent(
+                    actor=actor,
+                    action=action,
+                    transaction=transaction,
+                    patient_key=attempt.patient_key,
+                    outcome=Outcome.MINOR_FAILURE,
+                    right=rule_of(error),
+                    detail=door.value,
+                    is_secret=actor.is_secret,
+                )
+            )
+            raise
+
+    async def visit(
+        self,
+        connection: Connection,
+        attempt: Attempt,
+        function: Function,
+        actor: Actor,
+        patient: Ins | UUID,
+        *,
+        of_record: bool = False,
+        for_change: bool = False,
+    ) -> Visit:
+        """Locks the record of ``patient``, reads the caller's rights, decides. Raises the refusal.
+
+        What it decided stays true until the transaction ends: whoever changes a right waits for it.
+        """
+        record, rights = await self.look(connection, attempt, actor, patient, for_change=for_change)
+        now = self.base.clock()
+        if actor.patient is not None and isinstance(patient, Ins) and actor.patient != patient:
+            raise refusal("credential-of-another-patient", of_record=of_record)
+        decision = decide(function, actor, record, rights, now, self.policy)
+        if isinstance(decision, Refused):
+            raise refusal(decision.rule, of_record=of_record)
+        if record is None:
+            raise refusal("record-unknown", of_record=of_record)
+        return Visit(
+            actor=actor,
+            key=record.patient_key,
+            record=record,
+            rights=rights,
+            allowed=decision,
+            function=function,
+            now=now,
+            policy=self.policy,
+        )
+
+    async def look(
+        self, connection: Connection, attempt: Attempt, actor: Actor, patient: Ins | UUID, *, for_change: bool = False
+    ) -> tuple[Record | None, CallerRights]:
+        """The record of ``patient``, locked, and what it says of the caller. Decides nothing."""
+        key = patient_key(patient) if isinstance(patient, Ins) else patient
+        record = await record_store.lock_record(connection, key, for_change=for_change)
+        if record is not None:
+            attempt.patient_key = key
+        return record, await record_store.caller_rights(connection, key, actor)
+
+    async def trace(
+        self,
+        connection: Connection,
+        visit: Visit,
+        action: Action,
+        transaction: str,
+        door: Door,
+        subjects: tuple[Subject, ...] = (),
+        outcome: Outcome = Outcome.SUCCESS,
+    ) -> None:
+        """Appends the trace of a use that was allowed; the last statement of its transaction."""
+        await self.base.audit.record(
+            connection,
+            AuditEvent(
+                actor=visit.actor,
+                action=action,
+                transaction=transaction,
+                patient_key=visit.key,
+                outcome=outcome,
+                right=visit.allowed.rule,
+                subjects=subjects,
+                detail=door.value,
+                is_secret=visit.actor.is_secret,
+            ),
+        )
+
+    async def trace_alone(
+        self, connection: Connection, actor: Actor, action: Action, transaction: str, door: Door, right: str
+    ) -> None:
+        """Appends the trace of a use that concerns no record in particular."""
+        event = AuditEvent(actor=actor, action=action, transaction=transaction, right=right, detail=door.value)
+        await self.base.audit.record(connection, event)
+
+    async def tell(
+        self,
+        connection: Connection,
+        key: UUID,
+        kind: NoticeKind,
+        text: tuple[str, str],
+        *,
+        about: str,
+        recipient_id: str = "",
+    ) -> None:
+        """Tells the holder (or ``recipient_id``) something, once for each ``about``, when this commits."""
+        now = self.base.clock()
+        await record_store.add_notice(connection, key, kind, text, now, about=about, recipient_id=recipient_id)
+        if self.channel is not None:
+            await self.base.jobs.enqueue(connection, "dmp.deliver_notices", dedupe_key="dmp.deliver_notices")
+
+    async def tell_of_access(self, connection: Connection, visit: Visit) -> None:
+        """Tells the holder of a professional's first access and of any in an emergency (then the médecin traitant too).
+
+        A secret session is told to nobody, for the representatives read what a minor is told.
+        """
+        actor = visit.actor
+        if actor.kind is not ActorKind.PROFESSIONAL or actor.is_secret:
+            return
+        who = f"{actor.name} ({actor.structure_name})" if actor.structure_name else actor.name
+        if visit.allowed.rule in EMERGENCIES:
+            text = (
+                f"{who} a consulté votre dossier médical en urgence.",
+                f"{who} read your medical record in an emergency.",
+            )
+            about = f"{actor.id}:{visit.now.date()}"
+            await self.tell(connection, visit.key, NoticeKind.EMERGENCY_ACCESS, text, about=about)
+            for holder_id in await record_store.list_medecins_traitants(connection, visit.key):
+                if holder_id != actor.id:
+                    text = (
+                        f"{who} a consulté en urgence le dossier d'un patient dont vous êtes le médecin traitant.",
+                        f"{who} read in an emergency the record of a patient whose médecin traitant you are.",
+                    )
+                    await self.tell(
+                        connection, visit.key, NoticeKind.EMERGENCY_ACCESS, text, about=about, recipient_id=holder_id
+                    )
+        elif visit.allowed.rule != "own-documents":
+            text = (
+                f"{who} a consulté votre dossier médical pour la première fois.",
+                f"{who} read your medical record for the first time.",
+            )
+            await self.tell(connection, visit.key, NoticeKind.FIRST_ACCESS, text, about=actor.id)
+
+
+def birth_date_of(identity: Identity) -> date | None:
+    """The birth date as a calendar date; an unknown day or month counts as the last, so that majority is not early."""
+    parts = str(identity.traits.birth_date).replace("-", "")
+    if len(parts) != len("YYYYMMDD") or not parts.isdigit():
+        return None
+    year, month = int(parts[:4]), int(parts[4:6]) or 12
+    for day in (int(parts[6:]) or 31, 30, 29, 28):
+        try:
+            return date(year, month, day)
+        except ValueError:
+            continue
+    return None

@@ -319,6 +319,8 @@ class DocumentFilter(msgspec.Struct, frozen=True, kw_only=True):
     related_to: tuple[str, ...] = ()
     #: Part of the title, ignoring case.
     title: str = ""
+    #: Leaves out metadata versions that a newer one took the place of.
+    latest_only: bool = False
 
 
 class SetFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -533,9 +535,14 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DocumentChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of one document as the FHIR PATCH and the portals express it; ``None`` leaves as it is."""
+    """A change of one document as the FHIR PATCH and the portals express it; ``None`` leaves as it is.
+
+    ``visibility`` sets all visibility codes; ``adds`` and ``removes`` change some.
+    """
 
     visibility: frozenset[Visibility] | None = None
+    adds: frozenset[Visibility] = frozenset()
+    removes: frozenset[Visibility] = frozenset()
     is_archived: bool | None = None
     is_deleted: bool = False
 
@@ -584,4 +591,4 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     text_fr: str
     text_en: str
     recipient_id: str = ""
-    is_read: bool = False
+    is_delivered: bool = False

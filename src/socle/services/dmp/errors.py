@@ -153,6 +153,21 @@ REFUSALS: Final[dict[str, RuleText]] = {
         ),
         requirement="CSP L1111-18; DMPi TD1.6",
     ),
+    "medecin-traitant-is-a-doctor": RuleText(
+        Forbidden,
+        "DMPRoleNotAllowed",
+        Text("Le médecin traitant est un médecin.", "A médecin traitant is a doctor."),
+        requirement="CSS L162-5-3; DMPi TD0.3",
+    ),
+    "mandate-not-yours-to-give": RuleText(
+        Forbidden,
+        "DMPRoleNotAllowed",
+        Text(
+            "Le titulaire désigne ses délégués ; un mandat légal est enregistré par l'opérateur sur justificatif.",
+            "The holder names delegates; a legal mandate is recorded by the operator on proof.",
+        ),
+        requirement="citizen §3",
+    ),
     "bris-de-glace-opposed": RuleText(
         Forbidden,
         "DMPAccessForbidden",
@@ -254,7 +269,18 @@ def refusal(rule: str, *, location: str = "", of_record: bool = False) -> SocleE
     """
     text = REFUSALS[rule]
     code = RECORD_CODES.get(rule, text.code) if of_record else text.code
-    return text.error(code, text.reason, location=location, remedy=text.remedy, requirement=text.requirement)
+    requirement = f"{rule}: {text.requirement}"
+    return text.error(code, text.reason, location=location, remedy=text.remedy, requirement=requirement)
+
+
+def rule_of(error: SocleError) -> str:
+    """The rule that refused, or the code of any other error: what the trace of a refusal names.
+
+    >>> rule_of(refusal("caller-blocked"))
+    'caller-blocked'
+    """
+    rule = error.requirement.partition(":")[0]
+    return rule if rule in REFUSALS else error.code
 
 
 def invalid(code: str, fr: str, en: str, *, location: str = "", remedy: Text | None = None) -> InvalidContent:

@@ -15,7 +15,8 @@ from uuid import UUID
 
 from socle.platform.actor import Actor
 from socle.platform.base import Base
-from socle.services.dmp.context import Conformance, DmpContext, Identities, SignatureCheck
+from socle.services.dmp import consent, editing, feeding, lifecycle, reading
+from socle.services.dmp.context import Conformance, DmpContext, Identities, NoticeChannel, SignatureCheck
 from socle.services.dmp.domain import (
     FIRST_PAGE,
     AccessLine,
@@ -56,8 +57,11 @@ class DmpService:
         *,
         conformance: Conformance | None = None,
         check_signature: SignatureCheck | None = None,
+        channel: NoticeChannel | None = None,
     ) -> None:
-        self.context = DmpContext(base, identities, conformance=conformance, check_signature=check_signature)
+        self.context = DmpContext(
+            base, identities, conformance=conformance, check_signature=check_signature, channel=channel
+        )
 
     # --- documents ---
 
@@ -75,13 +79,13 @@ class DmpService:
         Sending the same message again is refused with ``XDSDuplicateUniqueIdInRegistry`` (nothing is doubled); the same
         uniqueId with other bytes with ``XDSNonIdenticalHash``.
         """
-        raise NotImplementedError
+        return await feeding.submit(self.context, actor, submission, door=door, transaction=transaction)
 
     async def update(
         self, actor: Actor, submission: Submission, *, door: Door = Door.XDS, transaction: str = "ITI-57"
     ) -> SubmissionReceipt:
         """ITI-57: new metadata versions (mask, unmask, release) and status changes (archive, unarchive, delete)."""
-        raise NotImplementedError
+        return await editing.update(self.context, actor, submission, door=door, transaction=transaction)
 
     async def patch(
         self,
@@ -99,15 +103,18 @@ class DmpService:
         Returns the new current metadata (of a deleted document: its last). Raises ``NotFound`` when there is none
         for this caller.
         """
-        raise NotImplementedError
+        owner = patient or actor.patient or await editing.find_patient(self.context, unique_id)
+        return await editing.patch(
+            self.context, actor, unique_id, change, patient=owner, version=version, door=door, transaction="ITI-57"
+        )
 
     async def hide(self, actor: Actor, ins: Ins, unique_id: str, *, door: Door = Door.PORTAL) -> DocumentEntry:
         """Masks a document to professionals (adds MASQUE_PS)."""
-        raise NotImplementedError
+        return await editing.mask(self.context, actor, ins, unique_id, is_masked=True, door=door)
 
     async def unhide(self, actor: Actor, ins: Ins, unique_id: str, *, door: Door = Door.PORTAL) -> DocumentEntry:
         """Shows a masked document to professionals again (removes MASQUE_PS)."""
-        raise NotImplementedError
+        return await editing.mask(self.context, actor, ins, unique_id, is_masked=False, door=door)
 
     async def query(self, actor: Actor, query: StoredQuery, *, door: Door = Door.XDS) -> RegistryObjects:
         """All that the stored query ``query`` finds and ``actor`` may see.
@@ -115,13 +122,13 @@ class DmpService:
         Queries by id that name no patient are answered for ``actor.patient`` if the credential is bound to one, else
         the patient is found by the ids; ids of several patients are ``XDSResultNotSinglePatient``.
         """
-        raise NotImplementedError
+        return await reading.query(self.context, actor, query, door)
 
     async def search(
         self, actor: Actor, query: PatientQuery, page: Page = FIRST_PAGE, *, door: Door = Door.FHIR
     ) -> FoundPage:
         """One page of a patient query, newest first, by keyset, with the count of what ``actor`` may see."""
-        raise NotImplementedError
+        return await reading.search(self.context, actor, query, page, door)
 
     async def retrieve(
         self,
@@ -132,31 +139,31 @@ class DmpService:
         door: Door = Door.XDS,
     ) -> list[Retrieved | Missing]:
         """ITI-43, ITI-68: one answer for each request, in order."""
-        raise NotImplementedError
+        return await reading.retrieve(self.context, actor, requests, patient=patient, door=door)
 
     # --- the record and its life ---
 
     async def record_status(self, actor: Actor, ins: Ins, *, door: Door = Door.XDS) -> RecordStatus:
         """TD0.2: whether the record exists and is open, and the caller's authorisation. ``DMPNotFound`` if none."""
-        raise NotImplementedError
+        return await consent.record_status(self.context, actor, ins, door)
 
     async def read_record(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> Record:
         """The record with its settings, for those who may manage it (TD1.3)."""
-        raise NotImplementedError
+        return await consent.read_record(self.context, actor, ins, door)
 
     async def announce_record(self, actor: Actor, ins: Ins, *, door: Door = Door.JOB) -> Record:
         """Starts the opt-out period; the record opens by itself at its end unless the person opposes."""
-        raise NotImplementedError
+        return await lifecycle.announce(self.context, actor, ins, door)
 
     async def oppose(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> Record:
         """The person refuses the opening of a record during (or before) the opt-out period."""
-        raise NotImplementedError
+        return await lifecycle.oppose(self.context, actor, ins, door)
 
     async def open_record(
         self, actor: Actor, ins: Ins, settings: RecordSettings | None = None, *, door: Door = Door.XDS
     ) -> Record:
         """TD1.1: opens the record at once. ``DMPFound`` if it is open, ``DMPClosed`` if closed (reopen it)."""
-        raise NotImplementedError
+        return await lifecycle.open_record(self.context, actor, ins, settings, door)
 
     async def close_record(
         self,
@@ -169,11 +176,14 @@ class DmpService:
         door: Door = Door.XDS,
     ) -> Record:
         """TD1.4: no access any more but the holder's. Kept ten years, or destroyed at once on express request."""
-        raise NotImplementedError
+        record = await lifecycle.close_record(self.context, actor, ins, reason, text, door)
+        if destroy_now:
+            await lifecycle.destroy(self.context, record.patient_key, at_once=True)
+        return record
 
     async def reopen_record(self, actor: Actor, ins: Ins, *, door: Door = Door.XDS) -> Record:
         """TD1.2: everything is there again."""
-        raise NotImplementedError
+        return await lifecycle.reopen_record(self.context, actor, ins, door)
 
     async def merge_records(self, actor: Actor, source: Ins, target: Ins) -> int:
         """Moves every object of ``source``'s record to ``target``'s; returns how many documents. Idempotent."""
@@ -197,15 +207,24 @@ class DmpService:
         ``is_medecin_traitant`` with ``SUPPRESSION`` removes that status and keeps the access. ``care_team`` authorises
         the actor's structure. The holder's side names the ``professional`` (id, name, profession, structure).
         """
-        raise NotImplementedError
+        return await consent.set_authorization(
+            self.context,
+            actor,
+            ins,
+            action,
+            is_medecin_traitant=is_medecin_traitant,
+            care_team=care_team,
+            professional=professional,
+            door=door,
+        )
 
     async def list_authorizations(self, actor: Actor, ins: Ins, *, door: Door = Door.XDS) -> list[AuthorizationLine]:
         """TD1.6: everybody who was authorised or blocked, with the status of today."""
-        raise NotImplementedError
+        return await consent.list_authorizations(self.context, actor, ins, door)
 
     async def authorized_records(self, actor: Actor, *, door: Door = Door.XDS) -> list[AuthorizedRecord]:
         """TD0.4: the open records that the professional ``actor`` is authorised to read."""
-        raise NotImplementedError
+        return await consent.authorized_records(self.context, actor, door)
 
     async def block(
         self,
@@ -220,7 +239,16 @@ class DmpService:
         door: Door = Door.PORTAL,
     ) -> None:
         """Shuts a professional or a structure out. When this returns, no read of theirs succeeds any more."""
-        raise NotImplementedError
+        wanted = Block(
+            target_id=target_id,
+            holding=holding,
+            name=name,
+            scope=scope,
+            reason=reason,
+            blocked_at=self.context.base.clock(),
+            blocked_by=actor.id,
+        )
+        await consent.block(self.context, actor, ins, wanted, door)
 
     async def unblock(
         self,
@@ -232,29 +260,33 @@ class DmpService:
         door: Door = Door.PORTAL,
     ) -> None:
         """Lifts a block. It gives no access back: a new authorisation is needed."""
-        raise NotImplementedError
+        await consent.unblock(self.context, actor, ins, target_id, scope, door)
 
     async def list_blocks(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> list[Block]:
         """The blocks in force."""
-        raise NotImplementedError
+        return await consent.list_blocks(self.context, actor, ins, door)
 
     async def change_settings(
         self, actor: Actor, ins: Ins, settings: RecordSettings, *, door: Door = Door.PORTAL
     ) -> Record:
         """Sets emergency choices, care teams, default masking (the whole of ``RecordSettings``)."""
-        raise NotImplementedError
+        return await consent.change_settings(self.context, actor, ins, settings, door)
 
     async def give_mandate(self, actor: Actor, ins: Ins, mandate: Mandate, *, door: Door = Door.PORTAL) -> None:
         """Lets a delegate (named by the holder) or a legal representative (named by the base) act on the record."""
-        raise NotImplementedError
+        await consent.give_mandate(self.context, actor, ins, mandate, door)
 
     async def withdraw_mandate(self, actor: Actor, ins: Ins, agent_id: str, *, door: Door = Door.PORTAL) -> None:
         """Ends a mandate at once."""
-        raise NotImplementedError
+        await consent.withdraw_mandate(self.context, actor, ins, agent_id, door)
 
     async def list_mandates(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> list[Mandate]:
         """The mandates in force."""
-        raise NotImplementedError
+        return await consent.list_mandates(self.context, actor, ins, door)
+
+    async def mandated_records(self, actor: Actor) -> list[tuple[Ins, Mandate]]:
+        """The records on which ``actor`` may act for someone else: children, ward, relatives."""
+        return await consent.mandated_records(self.context, actor)
 
     # --- traces and notices ---
 

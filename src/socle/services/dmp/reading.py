@@ -1,0 +1,530 @@
+"""ITI-18, ITI-66, ITI-67: stored queries and searches. ITI-43, ITI-68: documents.
+
+What a caller does not see is filtered in the statements themselves. A query by id that names no patient takes the same
+steps and gives the same answer whether its object does not exist, is hidden, or is in a record closed to the caller.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from socle.platform.actor import Actor
+from socle.platform.audit import Action, Outcome, Subject
+from socle.platform.database import Connection
+from socle.services.dmp import store
+from socle.services.dmp.context import DmpContext, Visit
+from socle.services.dmp.domain import (
+    DocumentFilter,
+    DocumentRequest,
+    Door,
+    FindDocuments,
+    FindFolders,
+    FindSubmissionSets,
+    FolderFilter,
+    FoundPage,
+    Function,
+    GetAll,
+    GetAssociations,
+    GetDocuments,
+    GetDocumentsAndAssociations,
+    GetFolderAndContents,
+    GetFolders,
+    GetFoldersForDocument,
+    GetRelatedDocuments,
+    GetSubmissionSetAndContents,
+    GetSubmissionSets,
+    Missing,
+    Page,
+    PatientQuery,
+    Retrieved,
+    SetFilter,
+    StoredQuery,
+)
+from socle.services.dmp.store import Place, StoredEntry
+from socle.services.dmp.submission import RELATING
+from socle.standards.errors import InvalidContent, MalformedInput, SocleError, Text
+from socle.standards.ids.ins import Ins
+from socle.standards.xds.model import (
+    Association,
+    AssociationType,
+    DocumentEntry,
+    Folder,
+    RegistryObjects,
+    SubmissionSet,
+)
+
+A = AssociationType
+
+#: A key that is no patient's: what cannot be found is looked for there.
+_NOBODY: Final = UUID(int=0)
+_LARGEST_PAGE: Final = 1_000
+#: What the trace calls a search and a read by each door.
+SEARCHES: Final = {Door.XDS: "ITI-18", Door.FHIR: "ITI-67"}
+READS: Final = {Door.XDS: "ITI-43", Door.FHIR: "ITI-68"}
+
+
+async def query(ctx: DmpContext, actor: Actor, wanted: StoredQuery, door: Door) -> RegistryObjects:
+    """All that ``wanted`` finds and the caller sees. See ``DmpService.query``."""
+    named = wanted.patient or actor.patient
+    if named is not None:
+        return await _query_of(ctx, actor, named, wanted, door)
+    found = []
+    for owner in await _owners_of(ctx, _identifiers(wanted)):
+        try:
+            found.append(await _query_of(ctx, actor, owner, wanted, door))
+        except SocleError:
+            continue
+    found = [one for one in found if one != RegistryObjects()]
+    if len(found) > 1:
+        raise InvalidContent(
+            "XDSResultNotSinglePatient",
+            Text(
+                "Les identifiants demandés appartiennent à plusieurs patients.",
+                "The identifiers asked for belong to several patients.",
+            ),
+            remedy=Text("Faites une requête par patient.", "Make one query for each patient."),
+            requirement="IHE ITI TF-2 §3.18.4.1.2.3",
+        )
+    return found[0] if found else RegistryObjects()
+
+
+async def _query_of(
+    ctx: DmpContext, actor: Actor, patient: Ins | UUID, wanted: StoredQuery, door: Door
+) -> RegistryObjects:
+    transaction = SEARCHES.get(door, f"{door.value}.search")
+    is_reference = isinstance(wanted, GetDocuments) and wanted.only_references
+    function = Function.LOCATE if is_reference else Function.SEARCH
+    async with (
+        ctx.attempt(actor, Action.EXECUTE, transaction, door) as attempt,
+        ctx.base.database.transaction() as connection,
+    ):
+        visit = await ctx.visit(connection, attempt, function, actor, patient)
+        found = await _answer(connection, visit, wanted)
+        await _close(ctx, connection, visit, wanted, transaction, door)
+        return found
+
+
+async def search(ctx: DmpContext, actor: Actor, wanted: PatientQuery, page: Page, door: Door) -> FoundPage:
+    """One page of a patient query. See ``DmpService.search``."""
+    is_of_sets = not isinstance(wanted, FindDocuments)
+    transaction = "ITI-66" if door is Door.FHIR and is_of_sets else SEARCHES.get(door, f"{door.value}.search")
+    after, total = _read_cursor(page.after)
+    size = min(max(page.size, 0), _LARGEST_PAGE)
+    async with (
+        ctx.attempt(actor, Action.EXECUTE, transaction, door) as attempt,
+        ctx.base.database.transaction() as connection,
+    ):
+        visit = await ctx.visit(connection, attempt, Function.SEARCH, actor, wanted.patient)
+        objects, places = await _find_page(connection, visit, wanted, after, size + 1)
+        if page.with_total and total is None:
+            total = await _count(connection, visit, wanted) if len(places) > size else len(places)
+        await _close(ctx, connection, visit, wanted, transaction, door)
+    has_more = len(places) > size > 0
+    return FoundPage(
+        objects=_first(objects, size),
+        total=total if page.with_total else None,
+        next=_write_cursor(places[size - 1], total) if has_more else "",
+    )
+
+
+async def retrieve(
+    ctx: DmpContext, actor: Actor, requests: Sequence[DocumentRequest], *, patient: Ins | None, door: Door
+) -> list[Retrieved | Missing]:
+    """One answer for each request, in order. See ``DmpService.retrieve``."""
+    named = patient or actor.patient
+    ours = ctx.base.settings.repository_unique_id
+    wanted = [one.unique_id for one in requests if one.repository_unique_id in {"", ours}]
+    found: dict[str, Retrieved] = {}
+    for owner, unique_ids in (await _by_owner(ctx, named, wanted)).items():
+        try:
+            found |= await _retrieve_of(ctx, actor, owner, unique_ids, door)
+        except SocleError:
+            if named is not None:
+                raise
+    return [
+        found.get(one.unique_id) or _missing(one)
+        if one.repository_unique_id in {"", ours}
+        else _missing(one, "XDSUnknownRepositoryId")
+        for one in requests
+    ]
+
+
+# --- who is asked about ---
+
+
+def _identifiers(wanted: StoredQuery) -> tuple[str, ...]:
+    match wanted:
+        case GetDocuments() | GetFolders():
+            return (*wanted.entry_uuids, *wanted.unique_ids, *wanted.logical_ids)
+        case GetDocumentsAndAssociations():
+            return (*wanted.entry_uuids, *wanted.unique_ids)
+        case GetAssociations() | GetSubmissionSets():
+            return wanted.uuids
+        case GetSubmissionSetAndContents() | GetFolderAndContents() | GetFoldersForDocument() | GetRelatedDocuments():
+            return (wanted.entry_uuid or wanted.unique_id,)
+        case _:
+            return ()
+
+
+async def _owners_of(ctx: DmpContext, identifiers: Sequence[str]) -> set[UUID]:
+    async with ctx.base.database.connection() as connection:
+        return await store.find_owners(connection, identifiers) or {_NOBODY}
+
+
+async def _by_owner(ctx: DmpContext, named: Ins | None, unique_ids: Sequence[str]) -> dict[Ins | UUID, list[str]]:
+    if named is not None:
+        return {named: list(unique_ids)} if unique_ids else {}
+    groups: dict[Ins | UUID, list[str]] = {}
+    async with ctx.base.database.connection() as connection:
+        for unique_id in unique_ids:
+            owners = await store.find_owners(connection, (unique_id,))
+            groups.setdefault(owners.pop() if owners else _NOBODY, []).append(unique_id)
+    return groups
+
+
+# --- answers ---
+
+
+async def _close(
+    ctx: DmpContext, connection: Connection, visit: Visit, wanted: StoredQuery, transaction: str, door: Door
+) -> None:
+    await ctx.tell_of_access(connection, visit)
+    subject = Subject("query", type(wanted).__name__)
+    await ctx.trace(connection, visit, Action.EXECUTE, transaction, door, (subject,))
+
+
+async def _answer(connection: Connection, visit: Visit, wanted: StoredQuery) -> RegistryObjects:
+    match wanted:
+        case FindDocuments():
+            found = await store.find_entries(connection, visit.key, visit.sight, wanted.filter, exclude=wanted.exclude)
+            return RegistryObjects(documents=_bounded([one.entry for one in found]))
+        case FindSubmissionSets():
+            return RegistryObjects(submission_sets=await _sets(connection, visit, wanted.filter))
+        case FindFolders():
+            return RegistryObjects(folders=await _folders(connection, visit, wanted.filter))
+        case GetDocuments():
+            return RegistryObjects(documents=await _by_ids(connection, visit, wanted))
+        case GetFolders():
+            wanted_folders = FolderFilter(
+                entry_uuids=wanted.entry_uuids, unique_ids=wanted.unique_ids, logical_ids=wanted.logical_ids
+            )
+            return RegistryObjects(folders=await _folders(connection, visit, wanted_folders))
+        case GetDocumentsAndAssociations():
+            documents = await _by_ids(connection, visit, wanted)
+            links = await _links(connection, visit, [one.entry_uuid for one in documents])
+            return RegistryObjects(documents=documents, associations=links)
+        case GetAssociations():
+            return RegistryObjects(associations=await _links(connection, visit, wanted.uuids))
+        case GetSubmissionSets():
+            links = await _links(connection, visit, wanted.uuids)
+            asked = {_normal(uuid) for uuid in wanted.uuids}
+            members = tuple(one for one in links if one.type is A.HAS_MEMBER and one.target in asked)
+            sets = await _sets(connection, visit, SetFilter(entry_uuids=tuple({one.source for one in members})))
+            kept = {one.entry_uuid for one in sets}
+            return RegistryObjects(
+                submission_sets=sets, associations=tuple(one for one in members if one.source in kept)
+            )
+        case GetSubmissionSetAndContents():
+            return await _set_and_contents(connection, visit, wanted)
+        case GetFolderAndContents():
+            return await _folder_and_contents(connection, visit, wanted)
+        case GetFoldersForDocument():
+            documents = await _by_ids(connection, visit, _one_document(wanted))
+            links = await _links(connection, visit, [one.entry_uuid for one in documents])
+            sources = tuple({one.source for one in links if one.type is A.HAS_MEMBER})
+            return RegistryObjects(folders=await _folders(connection, visit, FolderFilter(entry_uuids=sources)))
+        case GetRelatedDocuments():
+            return await _related(connection, visit, wanted)
+        case GetAll():
+            return await _everything(connection, visit, wanted)
+
+
+async def _by_ids(
+    connection: Connection, visit: Visit, wanted: GetDocuments | GetDocumentsAndAssociations
+) -> tuple[DocumentEntry, ...]:
+    """By entry UUID the very version, by logicalId all versions, by uniqueId the newest."""
+    logical_ids = wanted.logical_ids if isinstance(wanted, GetDocuments) else ()
+    asked = DocumentFilter(
+        entry_uuids=wanted.entry_uuids,
+        unique_ids=wanted.unique_ids,
+        logical_ids=logical_ids,
+        latest_only=bool(wanted.unique_ids),
+    )
+    if not (asked.entry_uuids or asked.unique_ids or asked.logical_ids):
+        return ()
+    return tuple(one.entry for one in await store.find_entries(connection, visit.key, visit.sight, asked))
+
+
+def _one_document(wanted: GetFoldersForDocument | GetRelatedDocuments) -> GetDocuments:
+    return GetDocuments(
+        entry_uuids=(wanted.entry_uuid,) if wanted.entry_uuid else (),
+        unique_ids=(wanted.unique_id,) if wanted.unique_id else (),
+    )
+
+
+async def _sets(connection: Connection, visit: Visit, wanted: SetFilter) -> tuple[SubmissionSet, ...]:
+    found = await store.find_sets(connection, visit.key, visit.sight, wanted)
+    return tuple(one.submission_set for one in found)
+
+
+async def _folders(connection: Connection, visit: Visit, wanted: FolderFilter) -> tuple[Folder, ...]:
+    found = await store.find_folders(connection, visit.key, visit.sight, wanted)
+    return tuple(one.folder for one in found)
+
+
+async def _links(connection: Connection, visit: Visit, uuids: Iterable[str]) -> tuple[Association, ...]:
+    """The links from, to or being one of ``uuids`` whose two ends the caller sees."""
+    return await _visible(connection, visit, await store.find_associations(connection, visit.key, uuids))
+
+
+async def _visible(connection: Connection, visit: Visit, links: Sequence[Association]) -> tuple[Association, ...]:
+    ends = {end for link in links for end in (link.source, link.target)}
+    seen = await _visible_objects(connection, visit, ends)
+    others = ends - seen
+    if others:
+        links_at_ends = await store.find_associations(connection, visit.key, others)
+        inner = [link for link in links_at_ends if link.entry_uuid in others]
+        inner_ends = {end for link in inner for end in (link.source, link.target)}
+        seen_inside = await _visible_objects(connection, visit, inner_ends) if inner else set()
+        seen |= {link.entry_uuid for link in inner if {link.source, link.target} <= seen_inside}
+    return tuple(link for link in links if {link.source, link.target} <= seen)
+
+
+async def _visible_objects(connection: Connection, visit: Visit, uuids: set[str]) -> set[str]:
+    if not uuids:
+        return set()
+    names, sight = tuple(uuids), visit.sight
+    entries = await store.find_entries(connection, visit.key, sight, DocumentFilter(entry_uuids=names))
+    sets = await store.find_sets(connection, visit.key, sight, SetFilter(entry_uuids=names))
+    folders = await store.find_folders(connection, visit.key, sight, FolderFilter(entry_uuids=names))
+    return (
+        {one.entry.entry_uuid for one in entries}
+        | {one.submission_set.entry_uuid for one in sets}
+        | {one.folder.entry_uuid for one in folders}
+    )
+
+
+async def _set_and_contents(
+    connection: Connection, visit: Visit, wanted: GetSubmissionSetAndContents
+) -> RegistryObjects:
+    asked = SetFilter(
+        entry_uuids=(wanted.entry_uuid,) if wanted.entry_uuid else (),
+        unique_ids=(wanted.unique_id,) if wanted.unique_id else (),
+    )
+    sets = await _sets(connection, visit, asked) if asked != SetFilter() else ()
+    return await _with_contents(connection, visit, RegistryObjects(submission_sets=sets), wanted.filter)
+
+
+async def _folder_and_contents(connection: Connection, visit: Visit, wanted: GetFolderAndContents) -> RegistryObjects:
+    asked = FolderFilter(
+        entry_uuids=(wanted.entry_uuid,) if wanted.entry_uuid else (),
+        unique_ids=(wanted.unique_id,) if wanted.unique_id else (),
+    )
+    folders = await _folders(connection, visit, asked) if asked != FolderFilter() else ()
+    return await _with_contents(connection, visit, RegistryObjects(folders=folders), wanted.filter)
+
+
+async def _with_contents(
+    connection: Connection, visit: Visit, found: RegistryObjects, wanted: DocumentFilter
+) -> RegistryObjects:
+    """``found`` with the members of its set or folder, and the links among all of them."""
+    owners = {one.entry_uuid for one in (*found.submission_sets,)} | {one.entry_uuid for one in found.folders}
+    if not owners:
+        return RegistryObjects()
+    links = await _links(connection, visit, owners)
+    members = tuple({link.target for link in links if link.type is A.HAS_MEMBER and link.source in owners})
+    if not members:
+        return found
+    asked = msgspec.structs.replace(wanted, entry_uuids=members)
+    documents = tuple(one.entry for one in await store.find_entries(connection, visit.key, visit.sight, asked))
+    inside = await _folders(connection, visit, FolderFilter(entry_uuids=members))
+    folders = (*found.folders, *inside)
+    if inside:
+        more = await _links(connection, visit, [one.entry_uuid for one in inside])
+        links = tuple({link.entry_uuid: link for link in (*links, *more)}.values())
+    kept = owners | {one.entry_uuid for one in documents} | {one.entry_uuid for one in folders}
+    kept |= {link.entry_uuid for link in links if {link.source, link.target} <= kept}
+    return RegistryObjects(
+        submission_sets=found.submission_sets,
+        documents=documents,
+        folders=folders,
+        associations=tuple(link for link in links if {link.source, link.target} <= kept),
+    )
+
+
+async def _related(connection: Connection, visit: Visit, wanted: GetRelatedDocuments) -> RegistryObjects:
+    documents = await _by_ids(connection, visit, _one_document(wanted))
+    own = {one.entry_uuid for one in documents}
+    links = [one for one in await _links(connection, visit, own) if one.type in wanted.association_types]
+    ends = {end for link in links for end in (link.source, link.target)} - own
+    others = await _by_ids(connection, visit, GetDocuments(entry_uuids=tuple(ends))) if ends else ()
+    kept = own | {one.entry_uuid for one in others}
+    links = [one for one in links if {one.source, one.target} <= kept]
+    if not links:
+        return RegistryObjects()
+    return RegistryObjects(documents=(*documents, *others), associations=tuple(links))
+
+
+async def _everything(connection: Connection, visit: Visit, wanted: GetAll) -> RegistryObjects:
+    found = await store.find_entries(connection, visit.key, visit.sight, wanted.documents)
+    documents = _bounded([one.entry for one in found])
+    sets = await _sets(connection, visit, wanted.sets)
+    folders = await _folders(connection, visit, wanted.folders)
+    kept = {one.entry_uuid for one in documents} | {one.entry_uuid for one in sets}
+    kept |= {one.entry_uuid for one in folders}
+    links = await store.find_all_associations(connection, visit.key)
+    kept |= {one.entry_uuid for one in links if {one.source, one.target} <= kept}
+    return RegistryObjects(
+        submission_sets=sets,
+        documents=documents,
+        folders=folders,
+        associations=tuple(one for one in links if {one.source, one.target} <= kept),
+    )
+
+
+def _normal(uuid: str) -> str:
+    parsed = store.to_uuid(uuid)
+    return store.to_urn(parsed) if parsed else uuid
+
+
+def _bounded(documents: list[DocumentEntry]) -> tuple[DocumentEntry, ...]:
+    if len(documents) >= store.MAX_RESULTS:
+        raise InvalidContent(
+            "XDSTooManyResults",
+            Text(
+                f"La réponse dépasse {store.MAX_RESULTS} documents.",
+                f"The answer is over {store.MAX_RESULTS} documents.",
+            ),
+            remedy=Text("Ajoutez des dates ou des types à la recherche.", "Add dates or types to the query."),
+            requirement="IHE ITI TF-3 table 4.2.4.1-2",
+        )
+    return tuple(documents)
+
+
+# --- pages ---
+
+
+async def _find_page(
+    connection: Connection, visit: Visit, wanted: PatientQuery, after: Place | None, count: int
+) -> tuple[RegistryObjects, list[Place]]:
+    sight = visit.sight
+    if isinstance(wanted, FindSubmissionSets):
+        sets = await store.find_sets(connection, visit.key, sight, wanted.filter, after=after, count=count)
+        found = tuple(one.submission_set for one in sets)
+        links = await _links(connection, visit, [one.entry_uuid for one in found]) if found else ()
+        return RegistryObjects(submission_sets=found, associations=links), [one.place for one in sets]
+    if isinstance(wanted, FindFolders):
+        folders = await store.find_folders(connection, visit.key, sight, wanted.filter, after=after, count=count)
+        held = tuple(one.folder for one in folders)
+        links = await _links(connection, visit, [one.entry_uuid for one in held]) if held else ()
+        return RegistryObjects(folders=held, associations=links), [one.place for one in folders]
+    entries = await store.find_entries(
+        connection, visit.key, sight, wanted.filter, exclude=wanted.exclude, after=after, count=count
+    )
+    links = await _relations(connection, visit, entries)
+    return (
+        RegistryObjects(documents=tuple(one.entry for one in entries), associations=links),
+        [one.place for one in entries],
+    )
+
+
+async def _relations(connection: Connection, visit: Visit, entries: Sequence[StoredEntry]) -> tuple[Association, ...]:
+    """The links by which documents of a page replace, complete, transform or sign others."""
+    uuids = [one.entry.entry_uuid for one in entries]
+    own = set(uuids)
+    links = await store.find_associations(connection, visit.key, uuids)
+    kept = [one for one in links if one.source in own and one.type in RELATING | {A.SIGNS}]
+    return await _visible(connection, visit, kept) if kept else ()
+
+
+async def _count(connection: Connection, visit: Visit, wanted: PatientQuery) -> int:
+    if isinstance(wanted, FindSubmissionSets):
+        return await store.count_sets(connection, visit.key, visit.sight, wanted.filter)
+    if isinstance(wanted, FindFolders):
+        return await store.count_folders(connection, visit.key, visit.sight, wanted.filter)
+    return await store.count_entries(connection, visit.key, visit.sight, wanted.filter, wanted.exclude)
+
+
+def _first(objects: RegistryObjects, size: int) -> RegistryObjects:
+    return msgspec.structs.replace(
+        objects,
+        submission_sets=objects.submission_sets[:size],
+        documents=objects.documents[:size],
+        folders=objects.folders[:size],
+    )
+
+
+def _write_cursor(place: Place, total: int | None) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode((place.at, place.uuid, total))).decode().rstrip("=")
+
+
+def _read_cursor(text: str) -> tuple[Place | None, int | None]:
+    if not text:
+        return None, None
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        at, uuid, total = msgspec.json.decode(raw, type=tuple[datetime, UUID, int | None])
+    except (ValueError, msgspec.DecodeError) as error:
+        raise MalformedInput(
+            "InvalidPage",
+            Text("Cette page n'existe pas.", "There is no such page."),
+            remedy=Text("Suivez le lien « next » de la réponse.", "Follow the “next” link of the answer."),
+        ) from error
+    return Place(at, uuid), total
+
+
+# --- documents ---
+
+
+async def _retrieve_of(
+    ctx: DmpContext, actor: Actor, owner: Ins | UUID, unique_ids: list[str], door: Door
+) -> dict[str, Retrieved]:
+    transaction = READS.get(door, f"{door.value}.read")
+    async with (
+        ctx.attempt(actor, Action.READ, transaction, door) as attempt,
+        ctx.base.database.transaction() as connection,
+    ):
+        visit = await ctx.visit(connection, attempt, Function.CONSULT, actor, owner)
+        wanted = DocumentFilter(unique_ids=tuple(unique_ids), latest_only=True)
+        entries = await store.find_entries(connection, visit.key, visit.sight, wanted)
+        found = {
+            one.entry.unique_id: Retrieved(
+                entry=one.entry, content=await ctx.base.objects.get(visit.key, one.object_address, connection)
+            )
+            for one in entries
+            if one.object_address
+        }
+        if found:
+            await ctx.tell_of_access(connection, visit)
+        await _trace_reads(ctx, connection, visit, list(found), set(unique_ids) - found.keys(), transaction, door)
+        return found
+
+
+async def _trace_reads(
+    ctx: DmpContext,
+    connection: Connection,
+    visit: Visit,
+    found: list[str],
+    missing: set[str],
+    transaction: str,
+    door: Door,
+) -> None:
+    """One trace for each outcome, as ATNA asks."""
+    for unique_ids, outcome in ((found, Outcome.SUCCESS), (sorted(missing), Outcome.MINOR_FAILURE)):
+        if unique_ids:
+            subjects = tuple(Subject("document", unique_id) for unique_id in unique_ids)
+            await ctx.trace(connection, visit, Action.READ, transaction, door, subjects, outcome)
+
+
+def _missing(request: DocumentRequest, code: str = "XDSDocumentUniqueIdError") -> Missing:
+    if code == "XDSUnknownRepositoryId":
+        reason = ("Cet entrepôt n'est pas le nôtre.", "This repository is not ours.")
+    else:
+        reason = ("Il n'y a pas de document de cet identifiant.", "There is no document of this identifier.")
+    return Missing(request=request, code=code, reason_fr=reason[0], reason_en=reason[1])

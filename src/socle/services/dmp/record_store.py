@@ -1,0 +1,317 @@
+"""Runs the statements on records, rights and notices, and gives back values of the domain. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID, uuid5
+
+import asyncpg
+import msgspec
+
+from socle.platform.actor import Actor
+from socle.platform.database import Connection, Queries
+from socle.services.dmp.domain import (
+    Authorization,
+    AuthorizedRecord,
+    Block,
+    BlockScope,
+    CallerRights,
+    ClosingReason,
+    Holding,
+    Mandate,
+    MandateKind,
+    MandateScope,
+    Notice,
+    NoticeKind,
+    Record,
+    RecordSettings,
+    RecordState,
+)
+from socle.services.dmp.store import locator
+from socle.standards.ids.ins import Ins
+
+QUERIES = Queries("socle.services.dmp")
+
+
+async def lock_record(connection: Connection, patient_key: UUID, *, for_change: bool = False) -> Record | None:
+    """The record, locked until the transaction ends: shared by readers, alone ``for_change``."""
+    name = "lock_record_for_change" if for_change else "lock_record"
+    row = await QUERIES[name].row(connection, patient_key=patient_key)
+    return None if row is None else _record(row)
+
+
+async def caller_rights(connection: Connection, patient_key: UUID, actor: Actor) -> CallerRights:
+    """All that the record says of ``actor``. Call it after ``lock_record``, so that what it reads stays true."""
+    row = await QUERIES["caller_rights"].row(
+        connection,
+        patient_key=patient_key,
+        actor_id=actor.id,
+        structure=actor.structure,
+        ids=[one for one in (actor.id, actor.structure) if one],
+    )
+    assert row is not None
+    return CallerRights(
+        is_blocked=row["is_blocked"],
+        is_feed_opposed=row["is_feed_opposed"],
+        authorization=_authorization(row) if row["holder_id"] else None,
+        care_team=Authorization(
+            holder_id=row["team_id"],
+            holding=Holding.STRUCTURE,
+            name=row["team_name"],
+            granted_at=row["team_granted_at"],
+            expires_at=row["team_expires_at"],
+            revoked_at=row["team_revoked_at"],
+        )
+        if row["team_id"]
+        else None,
+        mandate=Mandate(
+            agent_id=row["agent_id"],
+            kind=MandateKind(row["kind"]),
+            scope=MandateScope(row["scope"]),
+            name=row["agent_name"],
+            starts_at=row["starts_at"],
+            ends_at=row["ends_at"],
+            revoked_at=row["mandate_revoked_at"],
+            proof=row["proof"],
+        )
+        if row["agent_id"]
+        else None,
+    )
+
+
+async def state_of(connection: Connection, patient_key: UUID) -> RecordState:
+    """The state of a record at this moment, without a lock."""
+    row = await QUERIES["record_state"].row(connection, patient_key=patient_key)
+    return RecordState.NONE if row is None else RecordState(row["state"])
+
+
+async def add_record(connection: Connection, record: Record) -> bool:
+    """Stores a new record; ``False`` if there is one already."""
+    added = await QUERIES["add_record"].execute(
+        connection,
+        patient_key=record.patient_key,
+        matricule=record.ins.matricule,
+        oid=record.ins.oid,
+        state=record.state.value,
+        birth_date=record.birth_date,
+        settings=msgspec.json.encode(record.settings),
+        informed_at=record.informed_at,
+        opens_after=record.opens_after,
+        opened_at=record.opened_at,
+    )
+    return added == 1
+
+
+async def change_record(connection: Connection, record: Record) -> None:
+    """Writes the state and settings of a record."""
+    await QUERIES["change_record"].execute(
+        connection,
+        patient_key=record.patient_key,
+        state=record.state.value,
+        birth_date=record.birth_date,
+        settings=msgspec.json.encode(record.settings),
+        informed_at=record.informed_at,
+        opens_after=record.opens_after,
+        opened_at=record.opened_at,
+        closed_at=record.closed_at,
+        closing_reason=record.closing_reason.value if record.closing_reason else None,
+        closing_text=record.closing_text,
+        destroyed_after=record.destroyed_after,
+    )
+
+
+async def touch_record(connection: Connection, patient_key: UUID) -> None:
+    """Waits for the readers under way and keeps later ones out until the change of a right is committed."""
+    await QUERIES["touch_record"].execute(connection, patient_key=patient_key)
+
+
+async def put_authorization(connection: Connection, patient_key: UUID, given: Authorization) -> None:
+    """Gives or renews an authorisation."""
+    values = msgspec.structs.asdict(given) | {"patient_key": patient_key, "holding": given.holding.value}
+    del values["revoked_at"]
+    await QUERIES["put_authorization"].execute(connection, **values)
+
+
+async def list_authorizations(connection: Connection, patient_key: UUID) -> list[Authorization]:
+    """All authorisations, revoked ones included, newest first."""
+    rows = await QUERIES["list_authorizations"].rows(connection, patient_key=patient_key)
+    return [_authorization(row) for row in rows]
+
+
+async def list_authorized_records(connection: Connection, holder_id: str, now: datetime) -> list[AuthorizedRecord]:
+    """The open records that one professional may read, at most 1,000."""
+    rows = await QUERIES["list_authorized_records"].rows(connection, holder_id=holder_id, now=now, count=1000)
+    return [
+        AuthorizedRecord(
+            ins=patient_of(row),
+            granted_at=row["granted_at"],
+            expires_at=row["expires_at"],
+            is_medecin_traitant=row["is_medecin_traitant"],
+            last_document_at=row["last_document_at"],
+        )
+        for row in rows
+    ]
+
+
+async def put_block(connection: Connection, patient_key: UUID, block: Block) -> None:
+    """Shuts someone out."""
+    values = msgspec.structs.asdict(block) | {"holding": block.holding.value, "scope": block.scope.value}
+    await QUERIES["put_block"].execute(connection, patient_key=patient_key, **values)
+
+
+async def list_blocks(connection: Connection, patient_key: UUID) -> list[Block]:
+    """The blocks in force, newest first."""
+    return [
+        Block(
+            target_id=row["target_id"],
+            holding=Holding(row["holding"]),
+            name=row["name"],
+            scope=BlockScope(row["scope"]),
+            reason=row["reason"],
+            blocked_at=row["blocked_at"],
+            blocked_by=row["blocked_by"],
+        )
+        for row in await QUERIES["list_blocks"].rows(connection, patient_key=patient_key)
+    ]
+
+
+async def put_mandate(connection: Connection, patient_key: UUID, mandate: Mandate) -> None:
+    """Lets someone act for the holder."""
+    values = msgspec.structs.asdict(mandate) | {"kind": mandate.kind.value, "scope": mandate.scope.value}
+    del values["revoked_at"]
+    await QUERIES["put_mandate"].execute(connection, patient_key=patient_key, **values)
+
+
+async def list_mandates(connection: Connection, patient_key: UUID) -> list[Mandate]:
+    """The mandates that were not ended."""
+    return [_mandate(row) for row in await QUERIES["list_mandates"].rows(connection, patient_key=patient_key)]
+
+
+async def list_mandated_records(connection: Connection, agent_id: str) -> list[tuple[Ins, Mandate]]:
+    """The records on which one person acts."""
+    rows = await QUERIES["list_mandated_records"].rows(connection, agent_id=agent_id)
+    return [(patient_of(row), _mandate(row)) for row in rows]
+
+
+async def add_notice(
+    connection: Connection,
+    patient_key: UUID,
+    kind: NoticeKind,
+    text: tuple[str, str],
+    at: datetime,
+    *,
+    about: str,
+    recipient_id: str = "",
+) -> None:
+    """Something to tell, once for each ``about``. ``text`` is French and English."""
+    dedupe_key = f"{kind.value}:{about}:{recipient_id}"
+    await QUERIES["add_notice"].execute(
+        connection,
+        patient_key=patient_key,
+        notice_id=uuid5(patient_key, dedupe_key),
+        dedupe_key=dedupe_key,
+        kind=kind.value,
+        at=at,
+        recipient_id=recipient_id,
+        text_fr=text[0],
+        text_en=text[1],
+    )
+
+
+async def list_notices(connection: Connection, patient_key: UUID, count: int, recipient_id: str = "") -> list[Notice]:
+    """What one recipient was told, newest first."""
+    rows = await QUERIES["list_notices"].rows(
+        connection, patient_key=patient_key, recipient_id=recipient_id, count=count
+    )
+    return [_notice(row) for row in rows]
+
+
+async def take_notices(connection: Connection, count: int) -> Sequence[Notice]:
+    """Notices to hand over, locked until the transaction ends."""
+    return [_notice(row) for row in await QUERIES["take_notices"].rows(connection, count=count)]
+
+
+def patient_of(row: asyncpg.Record) -> Ins:
+    """The INS of a row of ``dmp_record``."""
+    return Ins(row["matricule"], row["oid"])
+
+
+def _record(row: asyncpg.Record) -> Record:
+    return Record(
+        patient_key=row["patient_key"],
+        ins=patient_of(row),
+        state=RecordState(row["state"]),
+        birth_date=row["birth_date"],
+        settings=msgspec.json.decode(row["settings"], type=RecordSettings),
+        informed_at=row["informed_at"],
+        opens_after=row["opens_after"],
+        opened_at=row["opened_at"],
+        closed_at=row["closed_at"],
+        closing_reason=ClosingReason(row["closing_reason"]) if row["closing_reason"] else None,
+        closing_text=row["closing_text"],
+        destroyed_after=row["destroyed_after"],
+    )
+
+
+def _authorization(row: asyncpg.Record) -> Authorization:
+    return Authorization(
+        holder_id=row["holder_id"],
+        holding=Holding(row["holding"]),
+        name=row["name"],
+        profession=row["profession"],
+        granted_at=row["granted_at"],
+        expires_at=row["expires_at"],
+        is_medecin_traitant=row["is_medecin_traitant"],
+        is_secret=row["is_secret"],
+        revoked_at=row["revoked_at"],
+    )
+
+
+def _mandate(row: asyncpg.Record) -> Mandate:
+    return Mandate(
+        agent_id=row["agent_id"],
+        kind=MandateKind(row["kind"]),
+        scope=MandateScope(row["scope"]),
+        name=row["name"],
+        starts_at=row["starts_at"],
+        ends_at=row["ends_at"],
+        proof=row["proof"],
+    )
+
+
+def _notice(row: asyncpg.Record) -> Notice:
+    return Notice(
+        id=row["notice_id"],
+        patient_key=row["patient_key"],
+        kind=NoticeKind(row["kind"]),
+        at=row["at"],
+        text_fr=row["text_fr"],
+        text_en=row["text_en"],
+        recipient_id=row["recipient_id"],
+        is_delivered=row["delivered_at"] is not None,
+    )
+
+
+async def list_medecins_traitants(connection: Connection, patient_key: UUID) -> list[str]:
+    """The ids of the record's médecins traitants."""
+    rows = await QUERIES["list_medecins_traitants"].rows(connection, patient_key=patient_key)
+    return [row["holder_id"] for row in rows]
+
+
+async def delete_everything(connection: Connection, patient_key: UUID) -> None:
+    """Deletes all rows of a patient but the record itself and the traces."""
+    rows = await QUERIES["list_identifiers"].rows(connection, patient_key=patient_key)
+    locators = [key for row in rows for key in (row["entry_uuid"], locator(row["unique_id"]))]
+    await QUERIES["delete_locators"].execute(connection, patient_key=patient_key, locators=locators)
+    for name in (
+        "delete_entries",
+        "delete_sets",
+        "delete_folders",
+        "delete_associations",
+        "delete_authorizations",
+        "delete_blocks",
+        "delete_mandates",
+        "delete_notices",
+    ):
+        await QUERIES[name].execute(connection, patient_key=patient_key)
