@@ -23,6 +23,7 @@ _EXTENSIONS: Final = {
     "text/plain": ".txt",
     "application/dicom": ".dcm",
 }
+_YEARS_SHOWN: Final = 20
 #: What a browser may show in a page of ours; anything else is only kept as a file.
 _SHOWN: Final = frozenset({"application/pdf", "image/jpeg", "image/png", "text/plain"})
 
@@ -80,6 +81,12 @@ def year_interval(year: str) -> Interval:
         return Interval()
     start, end = (to_dtm(datetime(int(year) + more, 1, 1, tzinfo=PARIS)) for more in (0, 1))
     return Interval(start, end)
+
+
+def years_shown() -> list[tuple[str, str]]:
+    """The years that a filter offers, newest first."""
+    this_year = datetime.now(PARIS).year
+    return [(str(year), str(year)) for year in range(this_year, this_year - _YEARS_SHOWN, -1)]
 
 
 def read_day(text: str) -> date | None:

@@ -13,7 +13,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from socle.platform.actor import Actor
+from socle.platform.actor import Actor, Purpose
 from socle.portals.pages import page_language, render
 from socle.standards.errors import Forbidden, NotAuthenticated, SocleError, Text
 from socle.standards.ids.ins import Ins
@@ -69,6 +69,20 @@ class Visits(Protocol):
 
     def logout_path(self) -> str:
         """Where to log out (a POST with the CSRF token)."""
+        ...
+
+
+class Desk(Visits, Protocol):
+    """What the professional's portal asks besides: which patient is being seen, and how."""
+
+    async def open_record(
+        self, request: Request, ins: Ins, holder: str, *, purpose: Purpose = Purpose.NORMAL, reason: str = ""
+    ) -> None:
+        """From now on this login looks at the record of ``ins``, for ``purpose``."""
+        ...
+
+    async def leave_record(self, request: Request) -> None:
+        """From now on no record is looked at."""
         ...
 
 

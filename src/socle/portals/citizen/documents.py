@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 
 from markupsafe import Markup
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from socle.portals.citizen.deposit import Deposit, citizen_submission
-from socle.portals.pages import PARIS, page_language, render, translate
-from socle.portals.rows import Row, by_year, download, extension_of, is_cda, read_day, year_interval
+from socle.portals.deposit import Deposit, citizen_submission, citizen_type
+from socle.portals.pages import page_language, render, translate
+from socle.portals.rows import Row, by_year, download, extension_of, is_cda, read_day, year_interval, years_shown
 from socle.portals.rubrics import BY_KEY, CITIZEN_TYPES, RUBRICS
 from socle.portals.visit import Visit, read_form, text_of
 from socle.services.dmp.domain import (
@@ -36,7 +35,6 @@ from socle.standards.xds.model import Code, Status
 
 _CURRENT = (Status.APPROVED, Status.ARCHIVED)
 _PAGE = 50
-_YEARS_SHOWN = 20
 
 
 class DocumentPages:
@@ -98,7 +96,7 @@ class DocumentPages:
                 "year": year,
                 "rubrics": [("", translate(request, "Tous les documents"))]
                 + [(one.key, translate(request, one.name)) for one in RUBRICS],
-                "years": [("", translate(request, "Toutes les années")), *self._years()],
+                "years": [("", translate(request, "Toutes les années")), *years_shown()],
                 "years_of_rows": by_year(rows),
                 "count": total if total is not None else len(rows),
                 "next": following,
@@ -170,15 +168,12 @@ class DocumentPages:
         if errors or day is None or not isinstance(upload, UploadFile):
             return self._add_page(request, visit, values, errors)
         deposit = Deposit(
-            type_code=values["type"],
-            title=values["title"],
-            day=day,
-            content=await upload.read(),
-            name=upload.filename or "",
+            content=await upload.read(), type=citizen_type(values["type"]), title=values["title"], day=day
         )
         try:
             person = await self._ins.holder(visit.actor, visit.record)
-            submission = await asyncio.to_thread(citizen_submission, deposit, person, visit.record)
+            now = self._dmp.context.base.clock()
+            submission = await asyncio.to_thread(citizen_submission, deposit, person, visit.record, now)
         except InvalidContent as error:
             return self._add_page(request, visit, values, [("file", error.sentence(page_language(request)))])
         receipt = await self._dmp.submit(visit.actor, submission, door=Door.PORTAL, transaction="portal.deposit")
@@ -231,10 +226,6 @@ class DocumentPages:
         except SocleError:
             return None
         return Markup(html)  # noqa: S704 - written by the renderer, which escapes all that a document holds
-
-    def _years(self) -> list[tuple[str, str]]:
-        this_year = datetime.now(PARIS).year
-        return [(str(year), str(year)) for year in range(this_year, this_year - _YEARS_SHOWN, -1)]
 
     def _back(self, request: Request) -> Response:
         return RedirectResponse(request.url.path.rpartition("/")[0], 303)

@@ -20,7 +20,7 @@ from socle.services.reading.service import ReadingService
 from socle.standards.cda.render import render_page
 from socle.standards.errors import SocleError
 from socle.standards.fhir.json_codec import encode_json
-from socle.standards.fhir.pdsm import document_reference_of
+from socle.standards.fhir.pdsm.documents import document_reference_of
 from socle.standards.xds.model import Status
 
 _BATCH = 20

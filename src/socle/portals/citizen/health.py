@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from socle.portals.charts import Point, Range, curve
 from socle.portals.pages import render, translate
+from socle.portals.results import document_links
 from socle.portals.visit import Visit, read_form, text_of
-from socle.services.dmp.domain import DocumentFilter, Door, FindDocuments, Page
 from socle.services.dmp.service import DmpService
-from socle.services.reading.domain import ProfileKind, Series
+from socle.services.reading.domain import ProfileKind
 from socle.services.reading.service import ReadingService
 from socle.standards.errors import InvalidContent, NotFound, Text
-from socle.standards.ids.ins import Ins
 
 #: Chapters in the order of the page, in the citizen's words.
 CHAPTERS = (
@@ -70,31 +67,6 @@ class HealthPages:
         await self._reading.delete_line(visit.actor, visit.record, line)
         return RedirectResponse("/espace/sante", 303)
 
-    async def results(self, request: Request, visit: Visit) -> Response:
-        """All analyses, with the last value of each."""
-        series = await self._reading.results(visit.actor, visit.record)
-        return render(
-            request, "espace/results.html", {"visit": visit, "series": [(series_id(one), one) for one in series]}
-        )
-
-    async def result(self, request: Request, visit: Visit) -> Response:
-        """One analysis over time: curve, table, documents."""
-        for one in await self._reading.results(visit.actor, visit.record):
-            if series_id(one) == request.path_params["key"]:
-                break
-        else:
-            raise NotFound(
-                "ResultNotFound", Text("Aucun résultat de cette analyse.", "There is no result of this analysis.")
-            )
-        links = await document_links(self._dmp, visit, visit.record, [measure.document for measure in one.measures])
-        points = [Point(measure.day, measure.value, bool(measure.interpretation)) for measure in one.measures]
-        values = {"visit": visit, "one": one, "links": links}
-        return render(
-            request,
-            "espace/result.html",
-            {**values, "chart": curve(one.name, one.unit, points, Range(one.low, one.high))},
-        )
-
     async def _page(
         self, request: Request, visit: Visit, values: Mapping[str, str], errors: Sequence[tuple[str, str]]
     ) -> Response:
@@ -104,36 +76,12 @@ class HealthPages:
         texts = {
             "visit": visit,
             "chapters": chapters,
-            "links": await document_links(self._dmp, visit, visit.record, sources),
+            "links": await document_links(self._dmp, visit, sources),
             "kinds": [(kind.value, name) for kind, name, _ in chapters],
             "values": {"name": "", "detail": "", "day": "", "kind": ProfileKind.ILLNESS.value} | dict(values),
             "errors": errors,
         }
         return render(request, "espace/profile.html", texts, status=422 if errors else 200)
-
-
-def series_id(series: Series) -> str:
-    """A short name of the series for addresses: it tells nothing of the analysis.
-
-    >>> one = Series(key="718-7|LN|g/dL", name="Hb", unit="g/dL", low=12, high=16, measures=())
-    >>> len(series_id(one))
-    16
-    """
-    return hashlib.sha256(series.key.encode()).hexdigest()[:16]
-
-
-async def document_links(dmp: DmpService, visit: Visit, record: Ins, unique_ids: Sequence[str]) -> dict[str, str]:
-    """The logical id of each document, which is its address in the portals."""
-    if not unique_ids:
-        return {}
-    wanted = tuple(dict.fromkeys(unique_ids))
-    page = await dmp.search(
-        visit.actor,
-        FindDocuments(patient=record, filter=DocumentFilter(unique_ids=wanted)),
-        Page(size=len(wanted), with_total=False),
-        door=Door.PORTAL,
-    )
-    return {entry.unique_id: entry.logical_id.removeprefix("urn:uuid:") for entry in page.objects.documents}
 
 
 def _unknown_line() -> NotFound:

@@ -8,6 +8,7 @@ from socle.portals.citizen.account import AccountPages
 from socle.portals.citizen.documents import DocumentPages
 from socle.portals.citizen.health import HealthPages
 from socle.portals.citizen.rights import RightPages
+from socle.portals.results import ResultPages
 from socle.portals.visit import Visits, guarded
 from socle.services.dmp.service import DmpService
 from socle.services.ins.service import InsService
@@ -19,6 +20,9 @@ def routes(visits: Visits, dmp: DmpService, reading: ReadingService, ins: InsSer
     guard = guarded(visits, "espace/base.html")
     documents = DocumentPages(dmp, reading, ins)
     health = HealthPages(dmp, reading)
+    results = ResultPages(
+        dmp, reading, base="espace/base.html", results="/espace/resultats", documents="/espace/documents"
+    )
     rights = RightPages(dmp)
     account = AccountPages(visits, dmp, reading)
     pages = [
@@ -35,8 +39,8 @@ def routes(visits: Visits, dmp: DmpService, reading: ReadingService, ins: InsSer
         ("GET", "/sante", health.profile),
         ("POST", "/sante", health.write),
         ("POST", "/sante/retirer", health.remove),
-        ("GET", "/resultats", health.results),
-        ("GET", "/resultats/{key}", health.result),
+        ("GET", "/resultats", results.results),
+        ("GET", "/resultats/{key}", results.result),
         ("GET", "/acces", rights.access),
         ("POST", "/acces/reglages", rights.change_settings),
         ("POST", "/acces/bloquer", rights.block),

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from msgspec.structs import replace
 
-from socle.platform.actor import Actor
+from socle.platform.actor import Actor, AuthenticationMode
 from socle.platform.audit import Action, AuditEvent
 from socle.platform.base import Base
 from socle.platform.database import Connection
@@ -79,6 +79,19 @@ class InsService:
         right = rules.require(actor, Act.READ)
         async with self._base.database.transaction() as connection:
             identity = await _existing(connection, local_id, domain)
+            await self._trace(connection, actor, Action.READ, "ins.read", identity.key, right)
+            return identity
+
+    async def holder(self, actor: Actor, ins: Ins) -> Identity:
+        """The person of ``ins``: for professionals, and for the person or who acts for them. Raises ``NotFound``."""
+        is_own = actor.patient == ins and actor.authentication is AuthenticationMode.CITIZEN
+        right = "holder" if is_own else rules.require(actor, Act.READ)
+        async with self._base.database.transaction() as connection:
+            identity = await store.find_holder(connection, ins, BASE_DOMAIN)
+            if identity is None:
+                raise NotFound(
+                    "INSUnknown", Text("Cet INS n'est pas connu de la base.", "This INS is not known to the base.")
+                )
             await self._trace(connection, actor, Action.READ, "ins.read", identity.key, right)
             return identity
 

@@ -1,0 +1,78 @@
+"""Results over time, the same pages in every portal."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from socle.portals.charts import Point, Range, curve
+from socle.portals.pages import render
+from socle.portals.visit import Visit
+from socle.services.dmp.domain import DocumentFilter, Door, FindDocuments, Page
+from socle.services.dmp.service import DmpService
+from socle.services.reading.domain import Series
+from socle.services.reading.service import ReadingService
+from socle.standards.errors import NotFound, Text
+
+
+class ResultPages:
+    """Pages on results. ``base`` is the template that they extend, ``results`` and ``documents`` where they link."""
+
+    def __init__(self, dmp: DmpService, reading: ReadingService, *, base: str, results: str, documents: str) -> None:
+        self._dmp = dmp
+        self._reading = reading
+        self._frame = {"base": base, "results": results, "documents": documents}
+
+    async def results(self, request: Request, visit: Visit) -> Response:
+        """All analyses, with the last value of each."""
+        series = await self._reading.results(visit.actor, visit.record)
+        return render(
+            request,
+            "shared/results.html",
+            {"visit": visit, "series": [(series_id(one), one) for one in series], **self._frame},
+        )
+
+    async def result(self, request: Request, visit: Visit) -> Response:
+        """One analysis over time: curve, table, documents."""
+        for one in await self._reading.results(visit.actor, visit.record):
+            if series_id(one) == request.path_params["key"]:
+                break
+        else:
+            raise NotFound(
+                "ResultNotFound", Text("Aucun résultat de cette analyse.", "There is no result of this analysis.")
+            )
+        links = await document_links(self._dmp, visit, [measure.document for measure in one.measures])
+        points = [Point(measure.day, measure.value, bool(measure.interpretation)) for measure in one.measures]
+        values = {"visit": visit, "one": one, "links": links, **self._frame}
+        return render(
+            request,
+            "shared/result.html",
+            {**values, "chart": curve(one.name, one.unit, points, Range(one.low, one.high))},
+        )
+
+
+def series_id(series: Series) -> str:
+    """A short name of the series for addresses: it tells nothing of the analysis.
+
+    >>> one = Series(key="718-7|LN|g/dL", name="Hb", unit="g/dL", low=12, high=16, measures=())
+    >>> len(series_id(one))
+    16
+    """
+    return hashlib.sha256(series.key.encode()).hexdigest()[:16]
+
+
+async def document_links(dmp: DmpService, visit: Visit, unique_ids: Sequence[str]) -> dict[str, str]:
+    """The logical id of each document, which is its address in the portals."""
+    if not unique_ids:
+        return {}
+    wanted = tuple(dict.fromkeys(unique_ids))
+    page = await dmp.search(
+        visit.actor,
+        FindDocuments(patient=visit.record, filter=DocumentFilter(unique_ids=wanted)),
+        Page(size=len(wanted), with_total=False),
+        door=Door.PORTAL,
+    )
+    return {entry.unique_id: entry.logical_id.removeprefix("urn:uuid:") for entry in page.objects.documents}
