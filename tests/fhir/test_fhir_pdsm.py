@@ -198,9 +198,15 @@ def link(kind: AssociationType, source: str, target: str) -> Association:
 
 
 def comparable(submission: Submission) -> tuple[object, ...]:
-    """All that both doors agree on: the ids of links are each message's own."""
-    links = {(a.type, a.source, a.target, a.submission_set_status) for a in submission.associations}
-    return (submission.submission_set, submission.documents, submission.folders, links, submission.contents)
+    """All that both doors agree on: the ids are each message's own."""
+    objects = (submission.submission_set, *submission.documents, *submission.folders)
+    names = {item.entry_uuid: f"{type(item).__name__}{place}" for place, item in enumerate(objects)}
+    renamed = [msgspec.structs.replace(item, entry_uuid=names[item.entry_uuid]) for item in objects]
+    links = {
+        (a.type, names.get(a.source, a.source), names.get(a.target, a.target), a.submission_set_status)
+        for a in submission.associations
+    }
+    return (renamed, links, {names[uuid]: content for uuid, content in submission.contents.items()})
 
 
 @settings(max_examples=150, deadline=None)

@@ -21,7 +21,6 @@ from socle.standards.fhir.pdsm.documents import (
     Relation,
     document_entry_of,
     document_reference_of,
-    fhir_id,
     missing,
     read_unique_id,
     refuse,
@@ -185,22 +184,25 @@ def references_of(bundle: Bundle | DocumentReference) -> frozenset[Target]:
     return frozenset(target for reference in references if (target := target_of(reference)) is not None)
 
 
-def submission_of(bundle: Bundle, found: Found) -> Submission:
-    """The submission that an ITI-65 ``bundle`` carries, its ids being the entries' ``fullUrl``.
+def submission_of(bundle: Bundle, found: Found, new_oid: Callable[[], str] = lambda: "") -> Submission:
+    """The submission that an ITI-65 ``bundle`` carries; its ids are symbolic (``entry0`` …), never the ``fullUrl``.
+
+    ``new_oid`` names a set or folder that has no uniqueId, as MHD allows.
 
     Raises ``InvalidContent``, or ``MalformedInput`` for a broken structure; ``location`` is the place in the bundle.
     """
-    return _Reader(bundle, found).read()
+    return _Reader(bundle, found, new_oid).read()
 
 
 class _Reader:
     """One walk over one bundle."""
 
-    def __init__(self, bundle: Bundle, found: Found) -> None:
+    def __init__(self, bundle: Bundle, found: Found, new_oid: Callable[[], str]) -> None:
         if bundle.type != "transaction":
             raise _broken("Le type du Bundle est transaction.", "The type of the Bundle is transaction.", "Bundle.type")
         self.bundle = bundle
         self.found = found
+        self.new_oid = new_oid
         self.places: dict[str, int] = {}
         for place, entry in enumerate(bundle.entry):
             if entry.full_url and self.places.setdefault(entry.full_url, place) != place:
@@ -274,19 +276,19 @@ class _Reader:
             )
         place, resource = sets[0]
         at = f"Bundle.entry[{place}].resource"
-        set_id = self._id(place)
+        set_id = entry_id(place)
         links = [self._membership(set_id, e.item, f"{at}.entry[{n}].item") for n, e in enumerate(resource.entry)]
         for folder_place, folder in folders:
             folder_at = f"Bundle.entry[{folder_place}].resource"
             links += [
-                self._membership(self._id(folder_place), e.item, f"{folder_at}.entry[{n}].item")
+                self._membership(entry_id(folder_place), e.item, f"{folder_at}.entry[{n}].item")
                 for n, e in enumerate(folder.entry)
             ]
         entries, contents = [], {}
         unused = set(binaries)
         for document_place, document in documents:
             document_at = f"Bundle.entry[{document_place}].resource"
-            entry = document_entry_of(document, self._id(document_place), self._resolve, at=document_at)
+            entry = document_entry_of(document, entry_id(document_place), self._resolve, at=document_at)
             binary_place = self._binary_place(document, binaries, document_at)
             unused.discard(binary_place)
             contents[entry.entry_uuid] = self._content(document, binaries[binary_place], document_at)
@@ -301,18 +303,15 @@ class _Reader:
             )
         self._check_patches(patches, links)
         return Submission(
-            submission_set=submission_set_of(resource, set_id, _oid_of(set_id), self._resolve, at=at),
+            submission_set=submission_set_of(resource, set_id, self.new_oid, self._resolve, at=at),
             documents=tuple(entries),
             folders=tuple(
-                folder_of(f, self._id(p), _oid_of(self._id(p)), self._resolve, at=f"Bundle.entry[{p}].resource")
+                folder_of(f, entry_id(p), self.new_oid, self._resolve, at=f"Bundle.entry[{p}].resource")
                 for p, f in folders
             ),
             associations=tuple(links),
             contents=contents,
         )
-
-    def _id(self, place: int) -> str:
-        return self.bundle.entry[place].full_url or f"entry{place}"
 
     def _resolve(self, reference: Reference) -> Resource | None:
         place = self.places.get(reference.reference or "")
@@ -320,13 +319,12 @@ class _Reader:
 
     def _target(self, reference: Reference, at: str) -> str:
         """The id of what ``reference`` points to: symbolic inside the bundle, the registry's outside."""
-        if reference.reference in self.places:
-            return reference.reference or ""
-        return found_target(reference, self.found, at)
+        place = self.places.get(reference.reference or "")
+        return entry_id(place) if place is not None else found_target(reference, self.found, at)
 
     def _membership(self, source: str, item: Reference, at: str) -> Association:
         target = self._target(item, at)
-        status = "Original" if target in self.places else "Reference"
+        status = "Original" if item.reference in self.places else "Reference"
         return Association(
             entry_uuid=f"{source}/{target}",
             type=Rel.HAS_MEMBER,
@@ -464,16 +462,10 @@ def publication_of(
     )
 
 
-def _oid_of(full_url: str) -> str:
-    """``2.25.…`` of a UUID: an OID for what came without one."""
-    digits = full_url.removeprefix("urn:uuid:").replace("-", "")
-    return f"2.25.{int(digits, 16)}" if re.fullmatch("[0-9a-fA-F]{32}", digits) else ""
+def entry_id(place: int) -> str:
+    """The symbolic id of the entry at ``place`` of its bundle."""
+    return f"entry{place}"
 
 
 def _broken(french: str, english: str, at: str) -> MalformedInput:
     return MalformedInput("FHIRStructure", Text(french, english), location=at, requirement="MHD 4.2 ITI-65")
-
-
-def location_of(resource_type: str, uuid_or_oid: str) -> str:
-    """``DocumentReference/{id}`` of a logical id or an entry UUID."""
-    return f"{resource_type}/{fhir_id(uuid_or_oid)}"

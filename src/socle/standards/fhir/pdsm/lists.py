@@ -7,7 +7,7 @@ Source: PDSm 3.1.1 ``pdsm-submissionset-comprehensive``, ``pdsm-folder-comprehen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from socle.standards.fhir.pdsm import vocabulary as v
@@ -110,9 +110,9 @@ def list_of_folder(folder: Folder, members: Iterable[str] = ()) -> ListResource:
 
 
 def submission_set_of(
-    resource: ListResource, entry_uuid: str, unique_id: str, resolve: Resolve, *, at: str = "List"
+    resource: ListResource, entry_uuid: str, new_oid: Callable[[], str], resolve: Resolve, *, at: str = "List"
 ) -> SubmissionSet:
-    """The set that ``resource`` describes. ``unique_id`` names it when it has no identifier of its own (MHD)."""
+    """The set that ``resource`` describes. ``new_oid`` names it when it has no uniqueId of its own (MHD)."""
     within = contained_first(resource.contained, resolve)
     if resource.source is None:
         raise missing(f"{at}.source")
@@ -132,7 +132,7 @@ def submission_set_of(
         )
     return SubmissionSet(
         entry_uuid=entry_uuid,
-        unique_id=_unique_id(resource) or unique_id,
+        unique_id=_unique_id(resource) or new_oid(),
         source_id=_source_id(resource, at),
         patient_id=read_subject(resource.subject, within, f"{at}.subject"),
         content_type_code=_designations(resource, at)[0],
@@ -149,12 +149,14 @@ def submission_set_of(
     )
 
 
-def folder_of(resource: ListResource, entry_uuid: str, unique_id: str, resolve: Resolve, *, at: str = "List") -> Folder:
-    """The folder that ``resource`` describes."""
+def folder_of(
+    resource: ListResource, entry_uuid: str, new_oid: Callable[[], str], resolve: Resolve, *, at: str = "List"
+) -> Folder:
+    """The folder that ``resource`` describes; ``new_oid`` names it when it has no uniqueId."""
     within = contained_first(resource.contained, resolve)
     return Folder(
         entry_uuid=entry_uuid,
-        unique_id=_unique_id(resource) or unique_id,
+        unique_id=_unique_id(resource) or new_oid(),
         patient_id=read_subject(resource.subject, within, f"{at}.subject"),
         codes=_designations(resource, at),
         title=resource.title or "",
