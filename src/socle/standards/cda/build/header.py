@@ -86,8 +86,8 @@ def write_assigned(name: str, value: Assigned, *, person: str = "assignedPerson"
     )
 
 
-def write_organization(name: str, value: Organization | None) -> Node:
-    """An ``Organization`` called ``name``."""
+def write_organization(name: str, value: Organization | None, *, with_industry: bool = True) -> Node:
+    """An ``Organization`` called ``name``; the schema has no ``standardIndustryClassCode`` on some."""
     if value is None:
         return None
     return cda(
@@ -96,7 +96,7 @@ def write_organization(name: str, value: Organization | None) -> Node:
         cda("name", value.name) if value.name else None,
         telecoms(value.telecoms),
         address(value.address),
-        concept("standardIndustryClassCode", value.industry),
+        concept("standardIndustryClassCode", value.industry) if with_industry else None,
     )
 
 
@@ -165,7 +165,7 @@ def _informant(informant: Informant) -> etree._Element:
 def _custodian(organization: Organization | None) -> Node:
     if organization is None:
         return None
-    written = write_organization("representedCustodianOrganization", organization)
+    written = write_organization("representedCustodianOrganization", organization, with_industry=False)
     return cda("custodian", cda("assignedCustodian", written))
 
 
@@ -178,7 +178,7 @@ def _recipient(recipient: Assigned) -> etree._Element:
             address(recipient.address),
             telecoms(recipient.telecoms),
             cda("informationRecipient", person_name("name", recipient.name)) if recipient.name else None,
-            write_organization("receivedOrganization", recipient.organization),
+            write_organization("receivedOrganization", recipient.organization, with_industry=False),
         ),
     )
 

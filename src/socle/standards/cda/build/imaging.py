@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 from lxml import etree
 
-from socle.standards.cda.build.scribe import Cell, Row, Scribe, paragraphs, reference, table
+from socle.standards.cda.build.scribe import LOINC, Cell, Row, Scribe, paragraphs, reference, table
 from socle.standards.cda.build.writer import Node, cda, concept, interval, templates
 from socle.standards.cda.datatypes import Concept, Interval
 from socle.standards.cda.words import say_concept, say_interval
@@ -30,7 +30,11 @@ class ImagingStudy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImagingReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a radiologist says. ``act`` is a LOINC code, ``modality`` a DICOM one, ``site`` of SNOMED CT."""
+    """What a radiologist says. ``act`` is a LOINC code, ``modality`` a DICOM one, ``site`` of SNOMED CT.
+
+    ``contraindications`` are of JDV Contre_indications. The official rules want one in the clinical section, and the
+    set has none that means "none": without any, request and history are written as words under the reason.
+    """
 
     act: Concept
     modality: Concept
@@ -39,6 +43,7 @@ class ImagingReport(msgspec.Struct, frozen=True, kw_only=True):
     request: str
     medical_history: str = ""
     surgical_history: str = ""
+    contraindications: tuple[Concept, ...] = ()
     technique: str = ""
     findings: str
     conclusion: str
@@ -63,22 +68,31 @@ def imaging_sections(scribe: Scribe, report: ImagingReport) -> list[etree._Eleme
 
 
 def _clinical(scribe: Scribe, report: ImagingReport) -> etree._Element:
-    cells = (
+    if not report.contraindications:
+        words = [report.request, report.medical_history, report.surgical_history]
+        return scribe.section("reason", paragraphs("\n".join(words)), title="Demande d'examen")
+    cells = [
         Cell(report.medical_history or "Sans particularité", scribe.anchor("antecedents")),
         Cell(report.surgical_history or "Sans particularité", scribe.anchor("antecedents")),
-    )
-    codes = (
-        Concept("11348-0", "2.16.840.1.113883.6.1", "Antécédents médicaux"),
-        Concept("47519-4", "2.16.840.1.113883.6.1", "Antécédents chirurgicaux"),
-    )
+        *(Cell(say_concept(each), scribe.anchor("contre-indication")) for each in report.contraindications),
+    ]
+    codes = [
+        Concept("11348-0", LOINC, "Antécédents médicaux"),
+        Concept("47519-4", LOINC, "Antécédents chirurgicaux"),
+        *(Concept("64100-1", LOINC, "Contre-indications") for _ in report.contraindications),
+    ]
+    values = [None, None, *report.contraindications]
     rows: list[Row] = [[code.label, cell] for code, cell in zip(codes, cells, strict=True)]
-    entries = [cda("entry", _observation(scribe, code, cell)) for code, cell in zip(codes, cells, strict=True)]
+    entries = [
+        cda("entry", _observation(scribe, code, cell, value))
+        for code, cell, value in zip(codes, cells, values, strict=True)
+    ]
     history = scribe.section("imaging_history", table(["Rubrique", "Antécédents"], rows), entries=entries)
     request = scribe.section("imaging_request", paragraphs(report.request))
     return scribe.section("imaging_clinical", paragraphs("Demande et antécédents."), subsections=[request, history])
 
 
-def _observation(scribe: Scribe, code: Concept, cell: Cell) -> etree._Element:
+def _observation(scribe: Scribe, code: Concept, cell: Cell, value: Concept | None) -> etree._Element:
     return cda(
         "observation",
         templates("2.16.840.1.113883.10.20.6.2.13", f"{FRE}.150"),
@@ -87,7 +101,7 @@ def _observation(scribe: Scribe, code: Concept, cell: Cell) -> etree._Element:
         reference(cell.anchor),
         cda("statusCode", code="completed"),
         cda("effectiveTime", nullFlavor="NA"),
-        cda("value", cda("originalText", cda("reference", value=f"#{cell.anchor}")), xsi_type="CD"),
+        concept("value", value or Concept(original_text=cell.text), anchor=cell.anchor, xsi_type="CD"),
         cda("targetSiteCode", nullFlavor="NA"),
         classCode="OBS",
         moodCode="EVN",

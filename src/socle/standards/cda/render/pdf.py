@@ -19,7 +19,7 @@ class PdfVariant(StrEnum):
     """Profiles that WeasyPrint writes: archival, accessible."""
 
     PLAIN = ""
-    ARCHIVAL = "pdf/a-3u"
+    ARCHIVAL = "pdf/a-1b"
     ACCESSIBLE = "pdf/ua-1"
 
 
