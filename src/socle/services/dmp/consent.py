@@ -36,11 +36,10 @@ from socle.services.dmp.domain import (
     RecordStatus,
 )
 from socle.services.dmp.errors import invalid, refusal
-from socle.services.dmp.rules import Refused, decide
+from socle.services.dmp.rules import CITIZENS, Refused, decide
 from socle.standards.ids.ins import Ins
 
 F = Function
-_CITIZENS = frozenset({ActorKind.PATIENT, ActorKind.REPRESENTATIVE, ActorKind.DELEGATE})
 _DOCTOR = "10"
 
 
@@ -105,7 +104,7 @@ async def set_authorization(
     door: Door,
 ) -> RecordStatus:
     """TD0.3. See ``DmpService.set_authorization``."""
-    holder = professional if actor.kind in _CITIZENS else actor
+    holder = professional if actor.kind in CITIZENS else actor
     if holder is None:
         raise invalid(
             "DMPAuthorizationHolderMissing",
@@ -292,7 +291,7 @@ async def give_mandate(ctx: DmpContext, actor: Actor, ins: Ins, mandate: Mandate
     ):
         visit = await ctx.visit(connection, attempt, F.MANDATE, actor, ins, of_record=True, for_change=True)
         is_legal = mandate.kind is not MandateKind.DELEGATE
-        if is_legal is (actor.kind in _CITIZENS):
+        if is_legal is (actor.kind in CITIZENS):
             raise refusal("mandate-not-yours-to-give")
         await record_store.put_mandate(connection, visit.key, mandate)
         await record_store.touch_record(connection, visit.key)
@@ -310,7 +309,7 @@ async def withdraw_mandate(ctx: DmpContext, actor: Actor, ins: Ins, agent_id: st
         visit = await ctx.visit(connection, attempt, F.MANDATE, actor, ins, of_record=True, for_change=True)
         held = {one.agent_id: one for one in await record_store.list_mandates(connection, visit.key)}
         found = held.get(agent_id)
-        if found is not None and found.kind is not MandateKind.DELEGATE and actor.kind in _CITIZENS:
+        if found is not None and found.kind is not MandateKind.DELEGATE and actor.kind in CITIZENS:
             raise refusal("mandate-not-yours-to-give")
         await record_store.QUERIES["end_mandate"].execute(
             connection, patient_key=visit.key, agent_id=agent_id, now=visit.now

@@ -16,9 +16,9 @@ from socle.services.dmp import store
 from socle.services.dmp.context import DmpContext, Visit
 from socle.services.dmp.domain import DocumentChange, Door, Function, SubmissionReceipt
 from socle.services.dmp.errors import conflict, invalid, no_such_document, refusal
-from socle.services.dmp.feeding import _CITIZENS, Registration, receipt_of, register, subjects_of
+from socle.services.dmp.feeding import Registration, name_in_message, receipt_of, register, subjects_of
 from socle.services.dmp.lineage import with_effective_visibility
-from socle.services.dmp.rules import decide_visibility_change, visibility_of
+from socle.services.dmp.rules import CITIZENS, decide_visibility_change, visibility_of
 from socle.services.dmp.store import StoredEntry, to_urn
 from socle.services.dmp.submission import Prepared, new_oid, prepare_update, with_visibility
 from socle.standards.errors import Forbidden, Text
@@ -98,7 +98,7 @@ async def update(
             edit = _Edit(set_uuid)
             for entry in prepared.documents:
                 current = await _current(connection, visit, logical_ids=(entry.logical_id,))
-                _check_fixed(current.entry, entry)
+                _check_fixed(current.entry, entry, name_in_message(prepared, entry))
                 _check_version(current, previous.get(entry.entry_uuid))
                 await _add_version(connection, visit, edit, current, entry)
             for link in statuses:
@@ -302,13 +302,13 @@ def _archived(current: StoredEntry, wanted: bool | None) -> Status:
     return S.ARCHIVED if wanted else S.APPROVED
 
 
-def _check_fixed(current: DocumentEntry, wanted: DocumentEntry) -> None:
+def _check_fixed(current: DocumentEntry, wanted: DocumentEntry, where: str) -> None:
     if wanted.patient_id != current.patient_id:
         raise invalid(
             "XDSPatientIDReconciliationError",
             "patientId ne peut pas changer.",
             "patientId cannot change.",
-            location=f"{wanted.entry_uuid}/patientId",
+            location=f"{where}/patientId",
         )
     for name in _FIXED:
         if _comparable(getattr(wanted, name)) != _comparable(getattr(current, name)):
@@ -316,7 +316,7 @@ def _check_fixed(current: DocumentEntry, wanted: DocumentEntry) -> None:
                 "UnmodifiableMetadataError",
                 f"{name} ne peut pas changer : seule la confidentialité se modifie.",
                 f"{name} cannot change: only the confidentiality can.",
-                location=f"{wanted.entry_uuid}/{name}",
+                location=f"{where}/{name}",
                 remedy=Text(
                     "Pour corriger le document, remplacez-le (RPLC).", "To correct the document, replace it (RPLC)."
                 ),
@@ -384,7 +384,7 @@ def _status_link(set_urn: str, stored: StoredEntry, status: Status) -> Associati
 def _own_submission(visit: Visit, edit: _Edit, links: Sequence[Association], repository: str) -> Prepared:
     """The submission set that the base makes for a change that came without one."""
     actor = visit.actor
-    is_citizen = actor.kind in _CITIZENS
+    is_citizen = actor.kind in CITIZENS
     family, _, given = actor.name.partition(" ")
     if is_citizen:
         identifier, authority, kind = visit.record.ins.matricule, visit.record.ins.oid, "NH"

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from socle.platform.actor import Actor, ActorKind
+from socle.platform.actor import Actor
 from socle.platform.audit import Action, Subject
 from socle.platform.database import Connection
 from socle.platform.patient_key import patient_key
@@ -18,7 +18,15 @@ from socle.services.dmp.context import Attempt, DmpContext, Visit
 from socle.services.dmp.domain import Door, FolderFilter, Function, NoticeKind, RecordState, SubmissionReceipt
 from socle.services.dmp.errors import conflict, invalid, refusal
 from socle.services.dmp.lineage import with_effective_visibility
-from socle.services.dmp.rules import DocumentFacts, Refused, Sight, decide_deposit, is_signature, visibility_of
+from socle.services.dmp.rules import (
+    CITIZENS,
+    DocumentFacts,
+    Refused,
+    Sight,
+    decide_deposit,
+    is_signature,
+    visibility_of,
+)
 from socle.services.dmp.store import StoredEntry, to_uuid, token, type_key
 from socle.services.dmp.submission import RELATING, REPLACING, Prepared, prepare_feed, with_visibility
 from socle.standards.errors import Forbidden, Text
@@ -34,7 +42,6 @@ from socle.standards.xds.model import (
 
 #: Objects written at the same time.
 _PARALLEL_PUTS = 8
-_CITIZENS = frozenset({ActorKind.PATIENT, ActorKind.REPRESENTATIVE, ActorKind.DELEGATE})
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,17 +145,18 @@ def _check_deposit(visit: Visit, prepared: Prepared) -> None:
     for entry in prepared.documents:
         decision = decide_deposit(visit.actor, type_key(entry.type_code), visit.policy)
         if isinstance(decision, Refused):
-            raise refusal(decision.rule, location=f"{_name_in_message(prepared, entry)}/typeCode")
+            raise refusal(decision.rule, location=f"{name_in_message(prepared, entry)}/typeCode")
 
 
-def _name_in_message(prepared: Prepared, entry: DocumentEntry) -> str:
+def name_in_message(prepared: Prepared, entry: DocumentEntry) -> str:
+    """The id under which the message called ``entry``."""
     return next(name for name, uuid in prepared.ids.items() if uuid == entry.entry_uuid)
 
 
 def _hidden_as_asked(visit: Visit, entry: DocumentEntry) -> DocumentEntry:
     """A secret session hides from representatives; the holder's setting masks what professionals add."""
     wanted = set(visibility_of(entry))
-    if visit.actor.kind not in _CITIZENS:
+    if visit.actor.kind not in CITIZENS:
         if visit.actor.is_secret:
             wanted.add(Visibility.INVISIBLE_REPRESENTANTS_LEGAUX)
         if visit.record.settings.masks_new_documents:
@@ -172,7 +180,7 @@ async def _claim(connection: Connection, visit: Visit, prepared: Prepared) -> No
                     "XDSNonIdenticalHash",
                     f"L'uniqueId {entry.unique_id} désigne déjà un document d'un autre contenu.",
                     f"The uniqueId {entry.unique_id} already names a document of another content.",
-                    location=f"{_name_in_message(prepared, entry)}/uniqueId",
+                    location=f"{name_in_message(prepared, entry)}/uniqueId",
                     remedy=Text(
                         "Donnez un nouvel uniqueId et déclarez un remplacement (RPLC).",
                         "Give a new uniqueId and declare a replacement (RPLC).",
@@ -288,7 +296,7 @@ def _deprecated(stored: StoredEntry, lineage: UUID) -> StoredEntry:
 def owner_ids(actor: Actor, entry: DocumentEntry | None = None) -> frozenset[str]:
     """Whose the thing is: its authors', who deposits it, and the structure of a professional or of software."""
     persons = [author.person.partition("^")[0] for author in entry.authors] if entry else []
-    structure = f"structure:{actor.structure}" if actor.structure and actor.kind not in _CITIZENS else ""
+    structure = f"structure:{actor.structure}" if actor.structure and actor.kind not in CITIZENS else ""
     return frozenset(filter(None, (*persons, actor.id, structure)))
 
 
@@ -337,7 +345,7 @@ async def _tell_of_documents(ctx: DmpContext, connection: Connection, visit: Vis
     shown = [
         one.entry for one in registration.new if not is_signature(one.entry) and not hidden & visibility_of(one.entry)
     ]
-    if shown and visit.actor.kind not in _CITIZENS:
+    if shown and visit.actor.kind not in CITIZENS:
         text = (
             "Un nouveau document a été ajouté à votre dossier médical.",
             "A new document was added to your medical record.",

@@ -31,7 +31,7 @@ NOMENCLATURES: Final = {
 #: The columns under which the citizen's side and software without a person deposit.
 CITIZEN: Final = "A00/EXP_PATIENT"
 SOFTWARE: Final = "A00/AUTOMATE"
-_CELLS: Final = frozenset({"l", "e", "le", "n"})
+_CELLS: Final = frozenset({"l", "e", "le", "n", "ne"})
 _FIXED_COLUMNS: Final = 4
 
 
@@ -81,7 +81,7 @@ def read_matrix(text: str) -> Matrix:
     for (number, _), row in zip(lines[1:], rows[1:], strict=True):
         cells = [cell.lower() for cell in row[_FIXED_COLUMNS:-1]]
         if len(cells) != len(columns) or not _CELLS.issuperset(cells):
-            raise _wrong_line(number, "chaque case vaut L, E, LE ou N", "each cell is L, E, LE or N")
+            raise _wrong_line(number, "chaque case vaut L, E, LE, N ou NE", "each cell is L, E, LE, N or NE")
         for column, cell in zip(columns, cells, strict=True):
             if "l" in cell:
                 readable[column].add(f"{row[0]}^^{row[1]}")

@@ -29,6 +29,9 @@ from socle.standards.xds.model import DocumentEntry, Status, Visibility
 
 F = Function
 
+#: The citizen's side.
+CITIZENS: Final = frozenset({ActorKind.PATIENT, ActorKind.REPRESENTATIVE, ActorKind.DELEGATE})
+
 #: Bits of a document's visibility, as the store keeps it.
 BITS: Final = {
     Visibility.MASQUE_PS: 1,
@@ -143,7 +146,7 @@ def decide(
     kind = actor.kind
     if kind in {ActorKind.PROFESSIONAL, ActorKind.SYSTEM}:
         return _check_state(function, record) or _decide_professional(function, actor, record, rights, now, policy)
-    if kind in {ActorKind.PATIENT, ActorKind.REPRESENTATIVE, ActorKind.DELEGATE}:
+    if kind in CITIZENS:
         return _decide_citizen(function, actor, record, rights, now)
     if function in _OPERATOR:
         return Allowed(kind.value)
