@@ -28,6 +28,8 @@ from socle.services.directory.service import DirectoryService
 from socle.services.identity import routes as identity_doors
 from socle.services.identity import tasks as identity_tasks
 from socle.services.identity.service import IdentityService
+from socle.services.ins import rest as ins_rest
+from socle.services.ins import soap as ins_soap
 from socle.services.ins import tasks as ins_tasks
 from socle.services.ins.service import InsService
 from socle.standards.errors import SocleError
@@ -88,12 +90,22 @@ def create_app(services: Services) -> Starlette:
             *_health_routes(services.base),
             *pages.routes(),
             *identity_doors.routes(services.identity),
+            *_ins_routes(services),
         ],
         middleware=[Middleware(Counted)],
         exception_handlers={SocleError: refuse, Exception: fail},
     )
     application.state.is_sandbox = services.base.settings.is_sandbox
     return application
+
+
+def _ins_routes(services: Services) -> list[BaseRoute]:
+    settings = services.base.settings
+    identify = ins_soap.identify_caller(services.trust, services.base.clock, is_sandbox=settings.is_sandbox)
+    return [
+        *ins_soap.routes(services.ins, identify, settings.base_url),
+        *ins_rest.routes(services.ins, services.identity.authenticate),
+    ]
 
 
 def tasks_of(services: Services) -> Mapping[str, Task]:
