@@ -61,6 +61,14 @@ class Placed(msgspec.Struct, frozen=True):
     uids: tuple[int, ...]
 
 
+class Changes(msgspec.Struct, frozen=True):
+    """What a watcher of a folder does not know yet: changed or new messages, and all UIDs that are left."""
+
+    highest_modseq: int
+    changed: tuple[MessageRow, ...]
+    uids: tuple[int, ...]
+
+
 class Mailroom:
     """The messages of boxes. Callers have already proven the right to the box."""
 
@@ -136,6 +144,22 @@ class Mailroom:
         async with self._base.database.connection() as connection:
             rows = await QUERIES["list_rows"].rows(connection, mailbox_key=key, folder_id=folder_id)
         return [message_row_of(row) for row in rows]
+
+    async def changes(self, key: UUID, folder_id: int, since: int) -> Changes:
+        """What changed in a folder since the modification sequence ``since``; ``uids`` is empty when nothing did."""
+        async with self._base.database.transaction(read_only=True) as connection:
+            row = await QUERIES["find_folder_by_id"].row(connection, mailbox_key=key, folder_id=folder_id)
+            if row is None:
+                raise folder_not_found()
+            if row["highest_modseq"] <= since:
+                return Changes(row["highest_modseq"], (), ())
+            changed = await QUERIES["rows_since"].rows(connection, mailbox_key=key, folder_id=folder_id, modseq=since)
+            uids = await QUERIES["list_uids"].rows(connection, mailbox_key=key, folder_id=folder_id)
+        return Changes(
+            row["highest_modseq"],
+            tuple(message_row_of(item) for item in changed),
+            tuple(item["uid"] for item in uids),
+        )
 
     async def messages(self, key: UUID, folder_id: int, uids: Sequence[int]) -> list[StoredMessage]:
         """Messages with their summaries, by UID; those that are gone are left out."""

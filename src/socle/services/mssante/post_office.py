@@ -290,35 +290,31 @@ class PostOffice:
     async def _enqueue(
         self, connection: Connection, batch: list[_Parcel], fates: list[list[_Fate]], now: datetime
     ) -> bool:
-        rows: list[tuple[UUID, Recipient, str, str, int, _Parcel]] = []
+        """Puts into the queue what goes to other operators, and the reports; tells whether there is anything."""
+        rows: list[tuple[_Parcel, Recipient]] = []
+        has_reports = False
         for parcel, decided in zip(batch, fates, strict=True):
-            sender = str(parcel.envelope.sender) if parcel.envelope.sender else ""
-            rows += [
-                (parcel.queue_id, fate.recipient, sender, parcel.queued_object, parcel.size_bytes, parcel)
-                for fate in decided
-                if fate.kind == "queued"
-            ]
+            rows += [(parcel, fate.recipient) for fate in decided if fate.kind == "queued"]
             for report in self._reports(parcel, decided, now):
-                stored = await self._base.objects.put(self.operator_key, report)
                 assert parcel.envelope.sender is not None
-                back = Recipient(parcel.envelope.sender, "NEVER")
-                rows.append((uuid4(), back, "", stored, len(report), parcel))
+                await self.enqueue_report(connection, parcel.envelope.sender, report, now)
+                has_reports = True
         if rows:
             await QUERIES["enqueue"].execute(
                 connection,
-                queue_ids=[row[0] for row in rows],
-                recipients=[str(row[1].address) for row in rows],
-                senders=[row[2] for row in rows],
+                queue_ids=[parcel.queue_id for parcel, _ in rows],
+                recipients=[str(recipient.address) for _, recipient in rows],
+                senders=[str(parcel.envelope.sender or "") for parcel, _ in rows],
                 owner_keys=[self.operator_key] * len(rows),
-                objects=[row[3] for row in rows],
-                sizes=[row[4] for row in rows],
-                notifies=[row[1].notify for row in rows],
-                original_recipients=[row[1].original_recipient for row in rows],
-                envelope_ids=[row[5].envelope.envelope_id for row in rows],
-                full_returns=[row[5].envelope.wants_full_return for row in rows],
+                objects=[parcel.queued_object for parcel, _ in rows],
+                sizes=[parcel.size_bytes for parcel, _ in rows],
+                notifies=[recipient.notify for _, recipient in rows],
+                original_recipients=[recipient.original_recipient for _, recipient in rows],
+                envelope_ids=[parcel.envelope.envelope_id for parcel, _ in rows],
+                full_returns=[parcel.envelope.wants_full_return for parcel, _ in rows],
                 now=now,
             )
-        return bool(rows)
+        return bool(rows) or has_reports
 
     def _reports(self, parcel: _Parcel, decided: list[_Fate], now: datetime) -> list[bytes]:
         """The reports that the sender of ``parcel`` is owed now."""
@@ -349,6 +345,25 @@ class PostOffice:
                 cause = BounceCause(fate.reply) if fate.reply in set(BounceCause) else None
                 reports.append(self.report(parcel.envelope, [outcome], header=parcel.header, now=now, cause=cause))
         return reports
+
+    async def enqueue_report(self, connection: Connection, sender: Address, report: bytes, now: datetime) -> None:
+        """Puts a report to ``sender`` into the queue, in the caller's transaction."""
+        stored = await self._base.objects.put(self.operator_key, report)
+        await QUERIES["enqueue"].execute(
+            connection,
+            queue_ids=[uuid4()],
+            recipients=[str(sender)],
+            senders=[""],
+            owner_keys=[self.operator_key],
+            objects=[stored],
+            sizes=[len(report)],
+            notifies=["NEVER"],
+            original_recipients=[""],
+            envelope_ids=[""],
+            full_returns=[False],
+            now=now,
+        )
+        await QUERIES["notify"].rows(connection, notes=["queue"])
 
     def report(
         self,

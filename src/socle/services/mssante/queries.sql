@@ -408,3 +408,17 @@ GROUP BY status ORDER BY events DESC, status;
 -- Last connection of each box of a domain; empty when unknown.
 SELECT address, kind, state, last_used_at FROM mss_mailbox
 WHERE split_part(address, '@', 2) = :domain AND kind <> 'USAGER' ORDER BY address;
+
+-- name: rows_since
+-- State of the messages of a folder that changed since a modification sequence.
+SELECT uid, flags, modseq, size_bytes, received_at FROM mss_message
+WHERE mailbox_key = :mailbox_key AND folder_id = :folder_id AND modseq > :modseq ORDER BY uid;
+
+-- name: list_uids
+-- UIDs of a folder, ascending.
+SELECT uid FROM mss_message WHERE mailbox_key = :mailbox_key AND folder_id = :folder_id ORDER BY uid;
+
+-- name: find_folder_by_id
+-- One folder by number.
+SELECT folder_id, name, special_use, is_subscribed, uid_validity, uid_next, highest_modseq
+FROM mss_folder WHERE mailbox_key = :mailbox_key AND folder_id = :folder_id;
