@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from cryptography import x509
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -20,11 +21,13 @@ from socle.platform.clock import Clock, system_clock
 from socle.platform.jobs import Task
 from socle.platform.settings import Settings
 from socle.platform.telemetry import render_metrics
-from socle.platform.trust import Environment, TrustStore
+from socle.platform.trust import Environment, TrustStore, Usage
 from socle.platform.web import Counted, fail, refuse
 from socle.portals import pages
 from socle.sandbox.pki import ensure_authority
 from socle.services.directory.service import DirectoryService
+from socle.services.dmp.service import DmpService
+from socle.services.dmp.signature import signature_check
 from socle.services.identity import routes as identity_doors
 from socle.services.identity import tasks as identity_tasks
 from socle.services.identity.service import IdentityService
@@ -32,6 +35,8 @@ from socle.services.ins import rest as ins_rest
 from socle.services.ins import soap as ins_soap
 from socle.services.ins import tasks as ins_tasks
 from socle.services.ins.service import InsService
+from socle.services.reading import tasks as reading_tasks
+from socle.services.reading.service import ReadingService
 from socle.standards.errors import SocleError
 
 S = TypeVar("S")
@@ -56,6 +61,8 @@ class Services(msgspec.Struct, frozen=True):
     ins: InsService
     directory: DirectoryService
     identity: IdentityService
+    dmp: DmpService
+    reading: ReadingService
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -67,12 +74,20 @@ def create_services(base: Base) -> Services:
     """Builds the services, each given those that it calls."""
     trust = load_trust(base.settings)
     directory = DirectoryService(base)
+    ins = InsService(base)
+
+    def believe(certificate: x509.Certificate) -> None:
+        trust.verify(certificate, Usage.SIGNATURE, base.clock())
+
+    dmp = DmpService(base, ins, check_signature=signature_check(believe))
     return Services(
         base=base,
         trust=trust,
-        ins=InsService(base),
+        ins=ins,
         directory=directory,
         identity=IdentityService(base, directory, trust=trust),
+        dmp=dmp,
+        reading=ReadingService(base, dmp),
     )
 
 
@@ -113,6 +128,7 @@ def tasks_of(services: Services) -> Mapping[str, Task]:
     return {
         **_bound(services.ins, ins_tasks.TASKS),
         **_bound(services.identity, identity_tasks.TASKS),
+        **_bound(services.reading, reading_tasks.TASKS),
     }
 
 

@@ -522,6 +522,15 @@ class Retrieved(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
 
 
+class StoredContent(msgspec.Struct, frozen=True):
+    """An object to which the DMP refers, and what it must be: SHA-1 (hexadecimal) and size in bytes."""
+
+    owner: UUID
+    address: str
+    sha1: str
+    size: int | None
+
+
 class Missing(msgspec.Struct, frozen=True, kw_only=True):
     """One document not found, or not for this caller: the two are not told apart.
 

@@ -375,3 +375,8 @@ UNION ALL SELECT entry_uuid, unique_id FROM dmp_folder WHERE patient_key = :pati
 -- name: delete_locators
 -- Frees identifiers of a patient.
 DELETE FROM dmp_locator WHERE locator = ANY (:locators::uuid[]) AND patient_key = :patient_key;
+
+-- name: find_latest
+-- The latest versions of documents of one patient, whatever their visibility: for the base's own index.
+SELECT * FROM dmp_entry
+WHERE patient_key = :patient_key AND unique_id = ANY (:unique_ids::text[]) AND is_latest AND object_address <> '';

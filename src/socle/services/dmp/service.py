@@ -9,13 +9,13 @@ What a caller may not see is absent from every answer, count and page; asked by 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
 from socle.platform.actor import Actor
 from socle.platform.base import Base
-from socle.services.dmp import consent, editing, feeding, lifecycle, reading
+from socle.services.dmp import consent, editing, feeding, lifecycle, reading, upkeep
 from socle.services.dmp.context import Conformance, DmpContext, Identities, NoticeChannel, SignatureCheck
 from socle.services.dmp.domain import (
     FIRST_PAGE,
@@ -40,6 +40,7 @@ from socle.services.dmp.domain import (
     RecordSettings,
     RecordStatus,
     Retrieved,
+    StoredContent,
     StoredQuery,
     SubmissionReceipt,
 )
@@ -323,3 +324,15 @@ class DmpService:
     async def find_patient(self, unique_id: str) -> UUID | None:
         """The patient key under which a uniqueId or a UUID is registered (no personal data; for jobs)."""
         raise NotImplementedError
+
+    async def read_to_index(self, key: UUID, unique_ids: Sequence[str]) -> list[Retrieved]:
+        """Documents of one patient for the base's own index, which must keep what it reads sealed. Traced."""
+        return await upkeep.read_to_index(self.context, key, unique_ids)
+
+    def stored_contents(self) -> AsyncIterator[StoredContent]:
+        """Every object to which the DMP refers, to be verified."""
+        return upkeep.stored_contents(self.context)
+
+    async def is_stored(self, key: UUID, address: str) -> bool:
+        """Whether the DMP refers to the object: if not, it is an orphan."""
+        return await upkeep.is_stored(self.context, key, address)

@@ -537,6 +537,11 @@ async def _count(connection: Connection, name: str, values: dict[str, object]) -
     return int(await connection.fetchval(f"SELECT count(*) FROM ({statement.sql}) AS found", *arguments))  # noqa: S608
 
 
+def read_metadata(metadata: bytes) -> DocumentEntry:
+    """The entry in the column ``metadata``, as it was when it was registered."""
+    return _ENTRY.decode(metadata)
+
+
 def read_entry(row: asyncpg.Record) -> StoredEntry:
     """A row of ``dmp_entry`` as a value; the status is that of the row, which alone may have changed."""
     entry = _ENTRY.decode(row["metadata"])

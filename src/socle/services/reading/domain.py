@@ -8,7 +8,9 @@ from uuid import UUID
 
 import msgspec
 
+from socle.platform.actor import Actor
 from socle.standards.cda.clinical import ClinicalContent
+from socle.standards.ids.ins import Ins
 from socle.standards.xds.model import DocumentEntry
 
 
@@ -91,8 +93,9 @@ class CitizenLine(msgspec.Struct, frozen=True, kw_only=True):
     is_disputed: bool = False
 
 
-class IndexRequest(msgspec.Struct, frozen=True):
-    """Payload of the task ``reading.index``: one document to read."""
+class CatchUp(msgspec.Struct, frozen=True):
+    """Payload of the task ``reading.catch_up``: read what ``actor`` sees of a record beyond the page ``after``."""
 
-    patient_key: UUID
-    unique_id: str
+    actor: Actor
+    ins: Ins
+    after: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 import msgspec
@@ -13,12 +14,12 @@ from socle.platform.audit import Action, AuditEvent, Subject
 from socle.platform.base import Base
 from socle.platform.database import Connection, Queries
 from socle.platform.patient_key import patient_key
-from socle.services.dmp.domain import DocumentFilter, DocumentRequest, Door, FindDocuments, Page, Retrieved
+from socle.services.dmp.domain import DocumentFilter, Door, FindDocuments, Page, Retrieved
 from socle.services.dmp.service import DmpService
 from socle.services.reading.domain import (
+    CatchUp,
     CitizenLine,
     Hit,
-    IndexRequest,
     ProfileKind,
     ProfileLine,
     Reading,
@@ -33,7 +34,7 @@ from socle.standards.xds.model import DocumentEntry, Status
 QUERIES = Queries("socle.services.reading")
 
 #: Most documents of which one answer is made: a page, a set of curves, a profile.
-_MOST_DOCUMENTS = 2000
+_MOST_DOCUMENTS = 1000
 #: Most documents read at once because nobody had read them yet.
 _MOST_UNREAD = 50
 _CURRENT = (Status.APPROVED, Status.ARCHIVED)
@@ -108,21 +109,19 @@ class ReadingService:
         """A line of the citizen's, of now."""
         return msgspec.convert({"id": uuid4(), "kind": kind, "at": self._base.clock(), **values}, CitizenLine)
 
-    async def index(self, request: IndexRequest, content: bytes, title: str) -> None:
-        """Reads ``content`` and keeps what it says. Called by the base itself, for a document that it just accepted."""
-        reading = await asyncio.to_thread(read_document, content, title)
+    async def _index(self, key: UUID, found: Retrieved) -> None:
+        unique_id = found.entry.unique_id
+        reading = await asyncio.to_thread(read_document, found.content, found.entry.title)
         rings = self._base.objects.rings
-        index_key = await rings.index_key(request.patient_key)
-        sealed = await rings.seal(
-            request.patient_key, b"reading" + request.unique_id.encode(), msgspec.msgpack.encode(reading)
-        )
+        index_key = await rings.index_key(key)
+        sealed = await rings.seal(key, b"reading" + unique_id.encode(), msgspec.msgpack.encode(reading))
         async with self._base.database.connection() as connection:
             await QUERIES["put_reading"].execute(
                 connection,
-                patient_key=request.patient_key,
-                unique_id=request.unique_id,
+                patient_key=key,
+                unique_id=unique_id,
                 terms=sorted(hash_term(index_key, term) for term in terms_of(reading.text)),
-                results=sorted(hash_term(index_key, key) for key in result_keys(reading.content)),
+                results=sorted(hash_term(index_key, result) for result in result_keys(reading.content)),
                 has_profile=has_profile(reading.content),
                 sealed=sealed,
             )
@@ -151,20 +150,44 @@ class ReadingService:
         return found
 
     async def _read_unread(self, actor: Actor, ins: Ins, door: Door) -> None:
-        """Reads the newest documents that the job has not read yet, so that what was just accepted is found."""
+        """Reads the newest visible documents that were not read yet, so that what was just accepted is found.
+
+        What is older is read by a job, asked for when the first document of a record is found unread.
+        """
         query = FindDocuments(patient=ins, filter=DocumentFilter(statuses=_CURRENT))
         page = await self._dmp.search(actor, query, Page(size=_MOST_UNREAD, with_total=False), door=door)
-        entries = {entry.unique_id: entry for entry in page.objects.documents}
-        key = patient_key(ins)
+        unread = await self._unread(patient_key(ins), [entry.unique_id for entry in page.objects.documents])
+        if unread:
+            await self.read(patient_key(ins), unread)
+        if page.next and len(unread) == len(page.objects.documents):
+            async with self._base.database.transaction() as connection:
+                request = CatchUp(actor, ins, page.next)
+                await self._base.jobs.enqueue(
+                    connection, "reading.catch_up", request, dedupe_key=f"reading.catch_up:{patient_key(ins)}"
+                )
+
+    async def catch_up(self, request: CatchUp) -> None:
+        """Reads what the actor of ``request`` sees beyond the first page, until everything was read."""
+        after = request.after
+        query = FindDocuments(patient=request.ins, filter=DocumentFilter(statuses=_CURRENT))
+        while after:
+            page = await self._dmp.search(
+                request.actor, query, Page(size=_MOST_UNREAD, after=after, with_total=False), door=Door.JOB
+            )
+            key = patient_key(request.ins)
+            await self.read(key, await self._unread(key, [entry.unique_id for entry in page.objects.documents]))
+            after = page.next
+
+    async def read(self, key: UUID, unique_ids: Sequence[str]) -> None:
+        """Reads these documents of one patient and keeps, sealed, what they say."""
+        for found in await self._dmp.read_to_index(key, unique_ids):
+            await self._index(key, found)
+
+    async def _unread(self, key: UUID, unique_ids: Sequence[str]) -> list[str]:
         async with self._base.database.connection() as connection:
-            rows = await QUERIES["list_read"].rows(connection, patient_key=key, unique_ids=list(entries))
-        unread = [entries[unique_id] for unique_id in entries.keys() - {row["unique_id"] for row in rows}]
-        if not unread:
-            return
-        requests = [DocumentRequest(unique_id=entry.unique_id) for entry in unread]
-        for found in await self._dmp.retrieve(actor, requests, patient=ins, door=door):
-            if isinstance(found, Retrieved):
-                await self.index(IndexRequest(key, found.entry.unique_id), found.content, found.entry.title)
+            rows = await QUERIES["list_read"].rows(connection, patient_key=key, unique_ids=list(unique_ids))
+        known = {row["unique_id"] for row in rows}
+        return [unique_id for unique_id in unique_ids if unique_id not in known]
 
     async def _lines(self, connection: Connection, key: UUID) -> list[CitizenLine]:
         lines = []

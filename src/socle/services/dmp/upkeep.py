@@ -1,0 +1,60 @@
+"""What the base itself does with documents: reads them to index them, lists what is stored to verify it.
+
+It is traced under the base's own name. What it reads leaves this service sealed under the patient's key, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+from uuid import UUID
+
+from socle.platform.actor import Actor, ActorKind, AuthenticationMode
+from socle.platform.audit import Action, AuditEvent, Subject
+from socle.services.dmp import store
+from socle.services.dmp.context import DmpContext
+from socle.services.dmp.domain import Retrieved, StoredContent
+
+BASE: Final = Actor(kind=ActorKind.BASE, id="socle", name="Socle", authentication=AuthenticationMode.BASE)
+_BATCH: Final = 1000
+
+
+async def read_to_index(ctx: DmpContext, key: UUID, unique_ids: Sequence[str]) -> list[Retrieved]:
+    """The latest versions of these documents of one patient, with their bytes, for the base's own index."""
+    async with ctx.base.database.transaction() as connection:
+        rows = await store.QUERIES["find_latest"].rows(connection, patient_key=key, unique_ids=list(unique_ids))
+        entries = [store.read_entry(row) for row in rows]
+        subjects = tuple(Subject("document", stored.entry.unique_id) for stored in entries)
+        if not subjects:
+            return []
+        event = AuditEvent(
+            actor=BASE, action=Action.EXECUTE, transaction="index", patient_key=key, right="base", subjects=subjects
+        )
+        await ctx.base.audit.record(connection, event)
+    return [
+        Retrieved(entry=stored.entry, content=await ctx.base.objects.get(key, stored.object_address))
+        for stored in entries
+    ]
+
+
+async def stored_contents(ctx: DmpContext) -> AsyncIterator[StoredContent]:
+    """Every content to which an entry refers, in order of key."""
+    after_patient, after_entry = UUID(int=0), UUID(int=0)
+    while True:
+        async with ctx.base.database.connection() as connection:
+            rows = await store.QUERIES["list_contents"].rows(
+                connection, after_patient=after_patient, after_entry=after_entry, count=_BATCH
+            )
+        if not rows:
+            return
+        for row in rows:
+            after_patient, after_entry = row["patient_key"], row["entry_uuid"]
+            entry = store.read_metadata(row["metadata"])
+            yield StoredContent(after_patient, row["object_address"], entry.hash, entry.size)
+
+
+async def is_stored(ctx: DmpContext, key: UUID, address: str) -> bool:
+    """Whether some entry of the patient refers to the object."""
+    async with ctx.base.database.connection() as connection:
+        found = await store.QUERIES["referenced_addresses"].rows(connection, patient_key=key, addresses=[address])
+    return bool(found)
