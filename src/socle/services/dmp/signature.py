@@ -8,14 +8,21 @@ from cryptography import x509
 
 from socle.services.dmp.context import SignatureCheck
 from socle.standards.errors import InvalidContent, NotAuthenticated, Text
-from socle.standards.xades import verify_submission_signature
+from socle.standards.xades import find_signature, verify_submission_signature
 from socle.standards.xds.model import Submission
 
 
 def signature_check(believe: Callable[[x509.Certificate], object]) -> SignatureCheck:
-    """The check of ``DmpService``: ``believe`` raises ``NotAuthenticated`` on a signer that is not believed now."""
+    """The check of ``DmpService``: a signature that comes must hold; whether one must come is the door's to ask.
 
-    def check(submission: Submission, content: bytes) -> None:
+    ``believe`` raises ``NotAuthenticated`` on a signer that is not believed now.
+    """
+
+    def check(submission: Submission) -> None:
+        entry = find_signature(submission)
+        content = None if entry is None else submission.contents.get(entry.entry_uuid)
+        if content is None:
+            return
         try:
             verify_submission_signature(submission, content, check_certificate=believe)
         except NotAuthenticated as error:
@@ -30,3 +37,17 @@ def signature_check(believe: Callable[[x509.Certificate], object]) -> SignatureC
             ) from error
 
     return check
+
+
+def require_signature(submission: Submission) -> None:
+    """Raises ``InvalidContent`` (``XDSRepositoryError``) when ``submission`` has no signature document."""
+    if find_signature(submission) is None:
+        raise InvalidContent(
+            "XDSRepositoryError",
+            Text("La soumission n'est pas signée.", "The submission is not signed."),
+            remedy=Text(
+                "Ajoutez la signature XAdES du lot (document E1762 et association signs).",
+                "Add the XAdES signature of the submission (document E1762 and association signs).",
+            ),
+            requirement="CI-SIS Partage de documents, signature du lot (IHE DSG)",
+        )

@@ -7,6 +7,7 @@ Source: fact sheet "DMP exchange" §5.1, §5.4, §8.7.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -65,6 +66,11 @@ class PatientListRequest(msgspec.Struct, frozen=True):
 
     date: str = ""
     type: str = "LASTAUTORIZATION"
+
+    @property
+    def since(self) -> datetime | None:
+        """Midnight UTC of ``date``."""
+        return datetime.strptime(self.date, "%d%m%Y").replace(tzinfo=UTC) if self.date else None
 
 
 class ListedPatient(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,10 +168,12 @@ def write_patient_list_request(request: PatientListRequest) -> etree._Element:
 
 def read_patient_list_request(element: etree._Element) -> PatientListRequest:
     """The request of TD0.4. Raises ``MalformedInput``."""
-    date = _child(element, "date")
-    if date and not (len(date) == 8 and date.isascii() and date.isdigit()):
-        raise _malformed("date")
-    return PatientListRequest(date, _child(element, "type"))
+    request = PatientListRequest(_child(element, "date"), _child(element, "type"))
+    try:
+        _ = request.since
+    except ValueError as error:
+        raise _malformed("date") from error
+    return request
 
 
 def write_patient_list_answer(lines: list[ListedPatient]) -> etree._Element:
