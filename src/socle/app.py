@@ -19,8 +19,8 @@ from starlette.routing import BaseRoute, Route
 from socle.platform.base import Base
 from socle.platform.clock import Clock, system_clock
 from socle.platform.jobs import Task
+from socle.platform.metrics import render_metrics
 from socle.platform.settings import Settings
-from socle.platform.telemetry import render_metrics
 from socle.platform.trust import Environment, TrustStore, Usage
 from socle.platform.web import Counted, fail, refuse
 from socle.portals import pages

@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from socle.platform.keys import KeyRings, Unreadable
 from socle.platform.patient_key import owner_key
-from socle.platform.telemetry import REFUSALS
+from socle.platform.metrics import REFUSALS
 from socle.platform.web import language_of, read_body
 from socle.standards.errors import MalformedInput, NotAuthenticated, SocleError, Text
 from socle.standards.fhir.json_codec import decode_json, encode_json

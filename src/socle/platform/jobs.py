@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import asyncpg
 import msgspec
 import structlog
-from pgqueuer import PgQueuer
-from pgqueuer.db import AsyncpgDriver
-from pgqueuer.domain.models import Job
-from pgqueuer.errors import RetryRequested
-from pgqueuer.queries import Queries as QueueQueries
 
 from socle.platform.database import Connection, Database
 from socle.standards.errors import SocleError, Unavailable
+
+if TYPE_CHECKING:
+    from pgqueuer.domain.models import Job
+    from pgqueuer.queries import Queries
 
 #: Runs one task: takes the payload as JSON bytes. An exception makes the job wait and try again.
 Task = Callable[[bytes], Awaitable[None]]
@@ -45,8 +45,7 @@ class Jobs:
 
         A second job with the same ``dedupe_key`` is not added while the first waits or runs.
         """
-        queue = QueueQueries(AsyncpgDriver(connection))
-        await queue.enqueue(
+        await _queue(connection).enqueue(
             task,
             msgspec.json.encode(payload) if payload is not None else b"",
             execute_after=run_after or timedelta(0),
@@ -55,9 +54,17 @@ class Jobs:
         )
 
 
-async def install_queue(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+def _queue(connection: Connection) -> Queries:
+    # pgqueuer takes as long to import as all the rest: commands and workers that need no queue do without it.
+    from pgqueuer.db import AsyncpgDriver
+    from pgqueuer.queries import Queries
+
+    return Queries(AsyncpgDriver(connection))
+
+
+async def install_queue(connection: Connection) -> None:
     """Creates the queue's own tables, or brings them up to date."""
-    queue = QueueQueries(AsyncpgDriver(connection))
+    queue = _queue(connection)
     if await queue.schema_is_installed():
         await queue.upgrade()
     else:
@@ -66,6 +73,9 @@ async def install_queue(connection: asyncpg.Connection[asyncpg.Record]) -> None:
 
 async def run_jobs(database: Database, tasks: Mapping[str, Task], stopping: asyncio.Event) -> None:
     """Runs jobs until ``stopping`` is set, then lets those under way end."""
+    from pgqueuer import PgQueuer
+    from pgqueuer.db import AsyncpgDriver
+
     # A connection of its own, outside the pool: it listens for new jobs as long as the worker lives.
     connection = await asyncpg.connect(database.url)
     try:
@@ -87,6 +97,8 @@ async def run_jobs(database: Database, tasks: Mapping[str, Task], stopping: asyn
 
 
 def _with_retries(name: str, task: Task) -> Callable[[Job], Awaitable[None]]:
+    from pgqueuer.errors import RetryRequested
+
     async def run(job: Job) -> None:
         try:
             await task(job.payload or b"")

@@ -1,31 +1,21 @@
-"""Structured logs without personal data, and Prometheus metrics summed over all processes."""
+"""Structured logs without personal data, and where metrics are collected."""
 
 from __future__ import annotations
 
 import logging
+import os
 import re
+import shutil
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 
 #: Anything that looks like a matricule INS is cut out of a log line, whatever put it there.
 _MATRICULE = re.compile(r"\b[1-8]\d{5}[0-9AB]\d{6}(?:\d{2})?\b")
 #: Fields that no log line may carry.
 DENIED_FIELDS = frozenset({"ins", "matricule", "patient", "name", "family", "given", "birth_date", "traits", "token"})
-
-REQUESTS = Counter(
-    "socle_http_requests_total", "HTTP requests, by door, method and status.", ["door", "method", "status"]
-)
-REQUEST_SECONDS = Histogram(
-    "socle_http_request_seconds",
-    "Time to answer, by door.",
-    ["door"],
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
-)
-DOCUMENTS = Counter("socle_documents_total", "Documents accepted into the DMP, by door.", ["door"])
-REFUSALS = Counter("socle_refusals_total", "Refused requests, by door and code.", ["door", "code"])
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -76,8 +66,11 @@ def configure_logs(level: str) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def render_metrics() -> tuple[bytes, str]:
-    """The metrics of all processes, and their content type."""
-    registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry), CONTENT_TYPE_LATEST
+def collect_metrics_in(directory: Path) -> None:
+    """Makes all processes that descend from this one count in files of ``directory``, which is emptied.
+
+    Call it before ``socle.platform.metrics`` is imported: the library looks once.
+    """
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from socle.platform.actor import Actor
-from socle.platform.telemetry import REFUSALS, REQUEST_SECONDS, REQUESTS
+from socle.platform.metrics import REFUSALS, REQUEST_SECONDS, REQUESTS
 from socle.standards.errors import NotAuthenticated, SocleError, Text, TooLarge
 
 #: Establishes who asks, or raises ``NotAuthenticated``.

@@ -7,15 +7,15 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 from collections.abc import Iterator
+from typing import Literal, NamedTuple
 
-import msgspec
 import structlog
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from socle import app
 from socle.platform.base import open_base
 from socle.platform.jobs import run_jobs
 from socle.platform.settings import Settings
@@ -25,12 +25,16 @@ from socle.server.listeners import http_config, https_config
 _log = structlog.get_logger(__name__)
 
 
-class Listening(msgspec.Struct, frozen=True):
-    """What a child is told: its role, the pipe whose end means stop, its listening sockets as descriptors by name."""
+Role = Literal["web", "jobs", "mail"]
 
-    role: str
+
+class Listening(NamedTuple):
+    """What a child is told: its role, both ends of the pipe whose end means stop, its listening sockets by name."""
+
+    role: Role
     life: int
-    sockets: dict[str, int]
+    supervisors_end: int
+    sockets: dict[str, socket.socket]
 
 
 class _Server(uvicorn.Server):
@@ -48,9 +52,6 @@ async def run(listening: Listening, settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     loop.add_reader(listening.life, stopping.set)
-    # Imported here: each role pays for what it runs alone.
-    from socle import app
-
     base = await open_base(settings, settings.database_url, app.clock_of(settings))
     try:
         services = app.create_services(base)
@@ -68,9 +69,9 @@ async def run(listening: Listening, settings: Settings) -> None:
 
 async def _serve_web(application: ASGIApp, listening: Listening, settings: Settings, stopping: asyncio.Event) -> None:
     servers = []
-    for name, descriptor in listening.sockets.items():
+    for name, listener in listening.sockets.items():
         config = http_config(application) if name == "http" else https_config(application, settings.data_path / "pki")
-        servers.append((_Server(config), socket.socket(fileno=descriptor)))
+        servers.append((_Server(config), listener))
 
     async def stop() -> None:
         await stopping.wait()
@@ -80,14 +81,9 @@ async def _serve_web(application: ASGIApp, listening: Listening, settings: Setti
     await asyncio.gather(stop(), *(server.serve([listener]) for server, listener in servers))
 
 
-def main() -> None:
-    """Entry point of ``python -m socle.server.process``."""
-    listening = msgspec.json.decode(sys.argv[1], type=Listening)
-    settings = Settings.from_environment()
+def run_process(listening: Listening, settings: Settings) -> None:
+    """The whole life of a child, in the process that was just forked."""
+    os.setsid()
+    os.close(listening.supervisors_end)
     configure_logs(settings.log_level)
-    os.set_inheritable(listening.life, False)
     uvloop.run(run(listening, settings))
-
-
-if __name__ == "__main__":
-    main()

@@ -10,15 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import multiprocessing
 import os
-import secrets
-import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO
 
@@ -33,7 +31,7 @@ from socle.platform.keys import MasterKeys
 from socle.platform.migrations import migrate
 from socle.platform.settings import Settings
 from socle.server.listeners import prepare_certificates
-from socle.server.process import Listening
+from socle.server.process import Listening, Role, run_process
 from socle.standards.errors import Conflict, SocleError, Text, Unavailable
 
 _log = structlog.get_logger(__name__)
@@ -41,12 +39,14 @@ _log = structlog.get_logger(__name__)
 #: A child that dies sooner than this after its start is started again with a pause.
 _QUICK_DEATH_S = 2.0
 _STOP_S = 15.0
+#: Children are forks of the supervisor: what it imported is there at once, in memory that all share.
+_FORK = multiprocessing.get_context("fork")
 
 
 class _Child:
     """One process of the base, started again whenever it dies."""
 
-    def __init__(self, role: str, spawn: Callable[[str], subprocess.Popen[bytes]]) -> None:
+    def __init__(self, role: Role, spawn: Callable[[Role], BaseProcess]) -> None:
         self.role = role
         self._spawn = spawn
         self.process = spawn(role)
@@ -54,10 +54,10 @@ class _Child:
 
     def revive(self) -> None:
         """Starts it again if it died."""
-        if self.process.poll() is None:
+        if self.process.is_alive():
             return
         quick = time.monotonic() - self.started_at < _QUICK_DEATH_S
-        _log.warning("process_died", role=self.role, status=self.process.returncode)
+        _log.warning("process_died", role=self.role, status=self.process.exitcode)
         if quick:
             time.sleep(1)
         self.process = self._spawn(self.role)
@@ -106,34 +106,17 @@ class Supervisor:
             sockets["https"] = _listen(settings.host, settings.tls_port)
         url = settings.database_url or self._start_postgres()
         asyncio.run(migrate(url, MIGRATED_PACKAGES))
-        metrics = settings.data_path / "run" / "metrics"
-        shutil.rmtree(metrics, ignore_errors=True)
-        metrics.mkdir(parents=True)
-        life, _self_end = os.pipe()
-        environment = (
-            os.environ
-            | settings.to_environment()
-            | {
-                "SOCLE_DATABASE_URL": url,
-                "PROMETHEUS_MULTIPROC_DIR": str(metrics),
-                "SOCLE_PROCESS_SECRET": secrets.token_hex(32),
-            }
-        )
+        told = msgspec.structs.replace(settings, database_url=url)
+        life, own_end = os.pipe()
 
-        def spawn(role: str) -> subprocess.Popen[bytes]:
-            listening = Listening(
-                role=role, life=life, sockets={n: s.fileno() for n, s in sockets.items()} if role == "web" else {}
-            )
-            return subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "socle.server.process", msgspec.json.encode(listening).decode()],
-                env=environment,
-                pass_fds=(life, *listening.sockets.values()),
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+        def spawn(role: Role) -> BaseProcess:
+            listening = Listening(role, life, own_end, sockets if role == "web" else {})
+            process = _FORK.Process(target=run_process, args=(listening, told), name=f"socle {role}")
+            process.start()
+            return process
 
         workers = settings.workers or min(os.cpu_count() or 1, 8)
-        roles = ["web"] * workers + ["jobs"]
+        roles: list[Role] = [*(["web"] * workers), "jobs"]
         if any((settings.smtp_port, settings.submission_port, settings.imap_port, settings.imaps_port)):
             roles.append("mail")
         self._children = [_Child(role, spawn) for role in roles]
@@ -151,7 +134,7 @@ class Supervisor:
             if _answers(self.settings.host, self.settings.port):
                 return True
             for child in self._children:
-                if child.process.poll() is not None:
+                if not child.process.is_alive():
                     raise Unavailable(
                         "ProcessNotStarted",
                         Text(
@@ -177,11 +160,10 @@ class Supervisor:
             child.process.terminate()
         deadline = time.monotonic() + _STOP_S
         for child in self._children:
-            try:
-                child.process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
+            child.process.join(max(0.1, deadline - time.monotonic()))
+            if child.process.is_alive():
                 child.process.kill()
-                child.process.wait()
+                child.process.join()
         if self._postgres is not None:
             self._postgres.stop()
         if self._lock is not None:

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import nullcontext
 from typing import Protocol
 from uuid import UUID
 
 import msgspec
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-
-from socle.app import Services
-from socle.platform.objects import DamagedObject
 
 #: An object younger than this may belong to a submission that is about to commit.
 _ORPHAN_AGE_S = 24 * 3600

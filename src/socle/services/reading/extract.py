@@ -7,9 +7,6 @@ import io
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from pypdf import PdfReader
-from pypdf.errors import PyPdfError
-
 from socle.services.reading.domain import CitizenLine, Measure, ProfileKind, ProfileLine, Reading, Series
 from socle.standards.cda.clinical import ClinicalContent, Medication, Observation, Problem
 from socle.standards.cda.datatypes import Concept, Interval, Quantity
@@ -43,6 +40,9 @@ def read_document(content: bytes, title: str = "") -> Reading:
 
 
 def _pdf_text(content: bytes) -> str:
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
+
     try:
         pages = PdfReader(io.BytesIO(content)).pages
         return " ".join(pages[number].extract_text() for number in range(min(len(pages), _MAX_PDF_PAGES)))

@@ -6,11 +6,9 @@ import hashlib
 import re
 import unicodedata
 from functools import lru_cache
-
-import snowballstemmer
+from typing import Protocol
 
 _WORD = re.compile(r"[^\W_]+(?:[.,]\d+)?")
-_STEMMER = snowballstemmer.stemmer("french")
 #: Words that say nothing about what a document is about.
 _EMPTY = frozenset(
     [
@@ -83,6 +81,14 @@ _EMPTY = frozenset(
 )
 
 
+class Stemmer(Protocol):
+    """What removes endings."""
+
+    def stemWord(self, word: str) -> str:  # noqa: N802
+        """``word`` without its ending."""
+        ...
+
+
 @lru_cache(maxsize=50_000)
 def term_of(word: str) -> str:
     """The term of one word; empty for a word that says nothing.
@@ -95,7 +101,15 @@ def term_of(word: str) -> str:
         return ""
     plain = _without_accents(lowered)
     # The stemmer knows endings with their accents; both ways of writing must give one term.
-    return _without_accents(_STEMMER.stemWord(plain))
+    return _without_accents(_stemmer().stemWord(plain))
+
+
+@lru_cache(maxsize=1)
+def _stemmer() -> Stemmer:
+    import snowballstemmer
+
+    stemmer: Stemmer = snowballstemmer.stemmer("french")
+    return stemmer
 
 
 def terms_of(text: str) -> frozenset[str]:
