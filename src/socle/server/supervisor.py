@@ -116,7 +116,8 @@ class Supervisor:
             return process
 
         workers = settings.workers or min(os.cpu_count() or 1, 8)
-        roles: list[Role] = [*(["web"] * workers), "jobs"]
+        roles: list[Role] = ["web" for _ in range(workers)]
+        roles.append("jobs")
         if any((settings.smtp_port, settings.submission_port, settings.imap_port, settings.imaps_port)):
             roles.append("mail")
         self._children = [_Child(role, spawn) for role in roles]
