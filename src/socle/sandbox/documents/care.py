@@ -290,7 +290,6 @@ def dispensed_metformin(document: str, start: str, end: str) -> Dispensation:
             period=_since(start, end),
             steps=(Dosage(dose=_each("1"), frequencies=(Frequency(Quantity("12", "h"), during=_since(start, end)),)),),
             route=ORAL,
-            is_order=True,
             text="1 comprimé toutes les 12 h",
             section="60590-7",
         ),

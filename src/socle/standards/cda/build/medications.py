@@ -74,7 +74,7 @@ def treatments(scribe: Scribe, values: Sequence[Medication]) -> tuple[etree._Ele
         if patient:
             relations.append(_instruction(patient, "PINSTRUCT", f"{CCD}.49", f"{PCC}.3", f"{FRE}.33"))
         relations.extend(_reason(scribe, reason) for reason in value.reasons)
-        entries.append(cda("entry", _administration(scribe, value, cell, roots, relations, repeat=None)))
+        entries.append(cda("entry", _administration(scribe, value, cell, roots, relations, mood="EVN")))
     return table(["Période", "Médicament", "Posologie", "Voie", "Consigne"], rows), entries
 
 
@@ -125,7 +125,7 @@ def prescriptions(
             if terms.repeats is None
             else cda("repeatNumber", value=str(terms.repeats))
         )
-        entries.append(cda("entry", _administration(scribe, value, cell, roots, relations, repeat=repeat)))
+        entries.append(cda("entry", _administration(scribe, value, cell, roots, relations, mood="INT", repeat=repeat)))
     columns = [
         "Durée",
         "Médicament",
@@ -161,7 +161,7 @@ def dispensations(scribe: Scribe, values: Sequence[Dispensation]) -> tuple[etree
             relations.append(_instruction(note, "FINSTRUCT", f"{CCD}.43", f"{PCC}.3.1", f"{FRE}.207"))
         if treatment is not None and isinstance(posology, Cell):
             roots = (f"{CCD}.24", f"{PCC}.7", f"{FRE}.42", f"{PHM}.3.6", f"{PCC}.7.1")
-            followed = _administration(scribe, treatment, posology, roots, [], repeat=None, with_product=False)
+            followed = _administration(scribe, treatment, posology, roots, [], mood="INT", with_product=False)
             relations.append(cda("entryRelationship", followed, typeCode="COMP"))
         if substituted:
             relations.append(_made_substitution(value, substituted))
@@ -285,7 +285,8 @@ def _administration(
     roots: Sequence[str],
     relations: Sequence[etree._Element],
     *,
-    repeat: Node,
+    mood: str,
+    repeat: Node = None,
     with_product: bool = True,
 ) -> etree._Element:
     only = value.steps[0] if len(value.steps) == 1 else Dosage()
@@ -309,7 +310,7 @@ def _administration(
         cda("consumable", _product(value.product, cell) if with_product else _no_product()),
         relations,
         classCode="SBADM",
-        moodCode="INT" if value.is_order else "EVN",
+        moodCode=mood,
         negationInd="true" if value.is_negated else None,
     )
 

@@ -36,7 +36,14 @@ from socle.standards.cda.datatypes import (
     value_of,
 )
 from socle.standards.cda.entries.conditions import read_problem
-from socle.standards.cda.entries.values import read_comment, read_dose, read_performer, read_ratio, related
+from socle.standards.cda.entries.values import (
+    has_template,
+    read_comment,
+    read_dose,
+    read_performer,
+    read_ratio,
+    related,
+)
 from socle.standards.cda.narrative import Narrative
 
 PHARM: Final = "{urn:ihe:pharm:medication}"
@@ -60,7 +67,7 @@ def read_medication(element: etree._Element, narrative: Narrative, section: str)
         steps=steps or ((own_step,) if own_step != Dosage() else ()),
         route=narrative.concept(child(element, "routeCode")),
         site=narrative.concept(child(element, "approachSiteCode")),
-        is_order=element.get("moodCode") in ("INT", "RQO", "PRP"),
+        is_order=has_template(element, _PHM + "3.2", _FRE + "83"),
         is_negated=element.get("negationInd") == "true",
         status=_code(child(element, "statusCode")) or "completed",
         reasons=_read_reasons(element, narrative),
