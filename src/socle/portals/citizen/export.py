@@ -64,9 +64,10 @@ async def export_record(dmp: DmpService, reading: ReadingService, visit: Visit) 
 
 def _document_files(row: Row, found: Retrieved) -> dict[str, bytes]:
     name = f"documents/{row.day[:8]}-{row.id}"
+    extension = extension_of(found.entry.mime_type)
     files = {
-        f"{name}{extension_of(found.entry.mime_type)}": found.content,
-        f"{name}.fhir.json": encode_json(document_reference_of(found.entry)),
+        f"{name}{extension}": found.content,
+        f"{name}.fhir.json": encode_json(document_reference_of(found.entry, attachment_url=f"{row.id}{extension}")),
     }
     if found.entry.mime_type in {"text/xml", "application/xslt+xml"}:
         with contextlib.suppress(SocleError):

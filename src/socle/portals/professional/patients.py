@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from starlette.datastructures import UploadFile
@@ -16,7 +17,7 @@ from socle.services.dmp.domain import AuthorizationAction, Door
 from socle.services.dmp.service import DmpService
 from socle.services.ins.domain import Identity
 from socle.services.ins.service import InsService
-from socle.standards.ddoc import read_datamatrix_image, read_datamatrix_text
+from socle.standards.ddoc import read_datamatrix, scan
 from socle.standards.errors import NotFound, SocleError
 from socle.standards.ids.ins import AUTHORITIES, OID_NIR, OID_NIR_TEST, Ins
 from socle.standards.ids.traits import to_calendar
@@ -105,10 +106,10 @@ class PatientPages:
     async def _find(self, visit: Visit, values: dict[str, str], photo: object) -> list[Identity] | None:
         typed = values["matricule"].replace(" ", "").upper()
         if isinstance(photo, UploadFile) and photo.filename:
-            read = read_datamatrix_image(await photo.read())
-            return [await self._ins.holder(visit.actor, read.ins)]
+            symbols = await asyncio.to_thread(scan, await photo.read())
+            return [await self._ins.holder(visit.actor, read_datamatrix(text).content.ins) for text in symbols[:1]]
         if typed.startswith("IS"):
-            return [await self._ins.holder(visit.actor, read_datamatrix_text(values["matricule"]).ins)]
+            return [await self._ins.holder(visit.actor, read_datamatrix(values["matricule"]).content.ins)]
         if typed:
             sandbox_first = (OID_NIR_TEST, OID_NIR) if self._dmp.context.base.settings.is_sandbox else (OID_NIR,)
             for oid in dict.fromkeys((*sandbox_first, *sorted(AUTHORITIES))):

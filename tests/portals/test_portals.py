@@ -1,0 +1,283 @@
+"""The portals' pages on real services, with a login that the test gives."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import msgspec
+import pytest
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.requests import Request
+
+from socle.app import Services, create_services
+from socle.platform.actor import Actor, ActorKind, AuthenticationMode, Purpose
+from socle.platform.base import Base
+from socle.portals import pages
+from socle.portals.citizen.routes import routes as citizen_routes
+from socle.portals.deposit import as_pdf, cda_submission
+from socle.portals.professional.routes import routes as professional_routes
+from socle.portals.visit import Visit
+from socle.services.dmp.domain import AuthorizationAction
+from socle.services.ins.domain import Person
+from socle.standards.ids.ins import OID_NIR_TEST, Ins
+from socle.standards.ids.traits import Traits
+
+INS = Ins("279035121518989", OID_NIR_TEST)
+OPERATOR = Actor(kind=ActorKind.OPERATOR, id="op", name="Op", authentication=AuthenticationMode.OPERATOR)
+CITIZEN = Actor(
+    kind=ActorKind.PATIENT,
+    id="citizen-1",
+    name="Dominique PAT-TROIS",
+    authentication=AuthenticationMode.CITIZEN,
+    patient=INS,
+)
+DOCTOR = Actor(
+    kind=ActorKind.PROFESSIONAL,
+    id="899700218896",
+    name="TEST Camille",
+    authentication=AuthenticationMode.INDIRECTE_RENFORCEE,
+    profession="10",
+    speciality="SM26",
+    structure="410109876549001",
+    structure_name="Cabinet des Exemples",
+    sector="SA07",
+    software="Socle",
+)
+
+
+class GivenVisits:
+    """A login that the test sets."""
+
+    def __init__(self, visit: Visit) -> None:
+        self.visit = visit
+
+    async def find(self, _request: Request) -> Visit | None:
+        return self.visit
+
+    def login_path(self, back: str) -> str:
+        return f"/connexion?retour={back}"
+
+    def logout_path(self) -> str:
+        return "/deconnexion"
+
+    async def choose(self, _request: Request, _key: str) -> None:
+        return None
+
+    async def open_record(
+        self, _request: Request, ins: Ins, holder: str, *, purpose: Purpose = Purpose.NORMAL, reason: str = ""
+    ) -> None:
+        actor = msgspec.structs.replace(self.visit.actor, purpose=purpose, reason=reason)
+        self.visit = msgspec.structs.replace(self.visit, ins=ins, holder=holder, actor=actor)
+
+    async def leave_record(self, _request: Request) -> None:
+        self.visit = msgspec.structs.replace(self.visit, ins=None, holder="")
+
+
+class Portal:
+    """Both portals over one base, the citizen's browser and the doctor's."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        citizen = GivenVisits(Visit(actor=CITIZEN, csrf="token", name="Dominique", ins=INS, holder="Dominique"))
+        self.desk = GivenVisits(Visit(actor=DOCTOR, csrf="token", name="Dr Test"))
+        routes = [
+            *pages.routes(),
+            *citizen_routes(citizen, services.dmp, services.reading, services.ins),
+            *professional_routes(self.desk, services.dmp, services.reading, services.ins),
+        ]
+        transport = httpx.ASGITransport(app=Starlette(routes=routes))
+        self.browser = httpx.AsyncClient(transport=transport, base_url="http://socle", follow_redirects=True)
+
+    async def get(self, path: str, status: int = 200) -> str:
+        answer = await self.browser.get(path)
+        assert answer.status_code == status, (path, answer.status_code, answer.text[-3000:])
+        return answer.text
+
+    async def post(self, path: str, status: int = 200, files: dict[str, object] | None = None, **form: str) -> str:
+        data = {"csrf": "token", **form}
+        answer = await self.browser.post(path, data=data, files=files)  # type: ignore[arg-type]
+        assert answer.status_code == status, (path, answer.status_code, answer.text[-3000:])
+        return answer.text
+
+
+@pytest.fixture
+async def portal(base: Base) -> AsyncIterator[Portal]:
+    services = create_services(base)
+    traits = Traits.of("PAT-TROIS", "DOMINIQUE", "F", "1979-03-28", "63220")
+    await services.ins.admit(OPERATOR, Person(ins=INS, traits=traits))
+    await services.dmp.open_record(OPERATOR, INS)
+    opened = Portal(services)
+    yield opened
+    await opened.browser.aclose()
+
+
+@pytest.fixture
+def laboratory_report(shared: Path) -> bytes:
+    content = (shared / "examples" / "cda" / "BIO-CR-BIO_2024.01_TSH_1.xml").read_bytes()
+    return own_patient(content)
+
+
+def own_patient(content: bytes) -> bytes:
+    """The example document, about the patient of these tests."""
+    return re.sub(
+        rb'extension="[0-9AB]{15}"(\s+)root="1\.2\.250\.1\.213\.1\.4\.(?:8|10|11)"|root="1\.2\.250\.1\.213\.1\.4\.(?:8|10|11)"(\s+)extension="[0-9AB]{15}"',
+        b'root="1.2.250.1.213.1.4.10" extension="279035121518989"',
+        content,
+    )
+
+
+async def feed(portal: Portal, content: bytes) -> None:
+    submission = cda_submission(content, portal.services.base.clock(), frozenset(), "")
+    await portal.services.dmp.submit(DOCTOR, submission)
+
+
+async def test_every_citizen_page_answers_on_an_empty_record(portal: Portal) -> None:
+    for path in (
+        "",
+        "/documents",
+        "/documents/ajouter",
+        "/sante",
+        "/resultats",
+        "/acces",
+        "/traces",
+        "/compte",
+        "/compte/fermer",
+    ):
+        assert "<h1>" in await portal.get(f"/espace{path}")
+
+
+async def test_a_citizen_finds_a_result_by_its_name_and_sees_its_curve(
+    portal: Portal, laboratory_report: bytes
+) -> None:
+    await feed(portal, laboratory_report)
+    found = await portal.get(f"/espace/documents?mots={quote('tsh')}")
+    assert "1 document" in found
+    results = await portal.get("/espace/resultats")
+    key = results.split('href="/espace/resultats/')[1].split('"')[0]
+    assert "<svg" in await portal.get(f"/espace/resultats/{key}")
+
+
+async def test_a_hidden_document_is_no_longer_found_by_the_doctor(portal: Portal, laboratory_report: bytes) -> None:
+    other = msgspec.structs.replace(DOCTOR, id="899700366240")
+    await portal.services.dmp.set_authorization(
+        other,
+        INS,
+        AuthorizationAction.AJOUT,
+    )
+    await feed(portal, laboratory_report)
+    portal.desk.visit = msgspec.structs.replace(portal.desk.visit, actor=other, ins=INS, holder="Dominique")
+    assert "/pro/dossier/documents/" in await portal.get("/pro/dossier")
+    timeline = await portal.get("/espace/documents")
+    document = timeline.split('href="/espace/documents/')[1:]
+    address = next(part.split('"')[0] for part in document if len(part.split('"')[0]) == 36)
+    page = await portal.post(f"/espace/documents/{address}/masquer")
+    assert "masqué" in page
+    assert "/pro/dossier/documents/" not in await portal.get("/pro/dossier")
+    assert "1 document" not in await portal.get("/pro/dossier?mots=tsh")
+
+
+async def test_a_doctor_without_consent_is_asked_for_it_and_then_feeds_a_letter(portal: Portal) -> None:
+    found = await portal.post("/pro/patients", matricule=INS.matricule)
+    assert "PAT-TROIS" in found
+    assert (
+        "Accord du patient"
+        in (await portal.browser.post("/pro/patients/ouvrir", data={"csrf": "token", "ins": INS.to_cx()})).text
+    )
+    await portal.post("/pro/dossier/accord")
+    photo = io.BytesIO()
+    Image.new("RGB", (200, 300), "white").save(photo, "JPEG")
+    fed = await portal.post(
+        "/pro/dossier/alimenter",
+        files={"file": ("lettre.jpg", photo.getvalue(), "image/jpeg")},
+        type="11490-0",
+        title="Lettre de sortie d'essai",
+        day="02/03/2026",
+    )
+    assert "est dans le dossier" in fed
+    assert "Lettre de sortie d&#39;essai" in await portal.get("/espace")
+
+
+async def test_a_break_glass_access_appears_in_the_citizens_traces_with_its_reason(portal: Portal) -> None:
+    await portal.desk.open_record(None, INS, "Dominique")  # type: ignore[arg-type]
+    await portal.post("/pro/dossier/urgence", mode="bris_de_glace", reason="Patient inconscient aux urgences")
+    assert "urgence" in await portal.get("/espace/traces")
+
+
+async def test_a_citizen_adds_a_photograph_and_takes_it_away(portal: Portal) -> None:
+    photo = io.BytesIO()
+    Image.new("RGB", (400, 300), "white").save(photo, "PNG")
+    page = await portal.post(
+        "/espace/documents/ajouter",
+        files={"file": ("a.png", photo.getvalue(), "image/png")},
+        type="DOCPAT05",
+        title="Ma prise de sang",
+        day="2026-02-01",
+    )
+    assert "Ma prise de sang" in page
+    address = page.split('action="/espace/documents/')[1].split("/")[0]
+    await portal.post(f"/espace/documents/{address}/supprimer")
+    assert "Ma prise de sang" not in await portal.get("/espace/documents")
+
+
+async def test_a_form_without_its_token_is_refused(portal: Portal) -> None:
+    answer = await portal.browser.post("/espace/acces/reglages", data={"choix": "masquer-tout"})
+    assert answer.status_code == 403
+
+
+async def test_what_is_neither_pdf_nor_photo_is_refused_in_words(portal: Portal) -> None:
+    page = await portal.post(
+        "/espace/documents/ajouter",
+        422,
+        files={"file": ("a.pdf", b"%PDF-garbage", "application/pdf")},
+        type="DOCPAT05",
+        title="x",
+        day="01/01/2026",
+    )
+    assert "Il y a un problème" in page
+
+
+async def test_everything_can_be_taken_away_in_one_archive(portal: Portal, laboratory_report: bytes) -> None:
+    await feed(portal, laboratory_report)
+    answer = await portal.browser.get("/espace/compte/export.zip")
+    names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
+    assert {"INDEX.HTM", "profil.json", "choix.json", "traces.csv"} <= set(names)
+    originals = [zipfile.ZipFile(io.BytesIO(answer.content)).read(name) for name in names if name.endswith(".xml")]
+    assert originals == [laboratory_report]
+
+
+async def test_settings_take_effect_and_blocking_shuts_out_at_once(portal: Portal) -> None:
+    await portal.post("/espace/acces/reglages", choix="bris-de-glace")
+    record = await portal.services.dmp.read_record(CITIZEN, INS)
+    assert record.settings.allows_bris_de_glace
+    assert not record.settings.allows_centre_15
+    await portal.post("/espace/acces/bloquer", id=DOCTOR.id, name="Dr Test")
+    await portal.desk.open_record(None, INS, "Dominique")  # type: ignore[arg-type]
+    await portal.get("/pro/dossier", 403)
+
+
+async def test_closing_asks_for_a_word_and_reopening_brings_everything_back(
+    portal: Portal, laboratory_report: bytes
+) -> None:
+    await feed(portal, laboratory_report)
+    await portal.post("/espace/compte/fermer", 422, what="fermer", word="oui")
+    assert "Rouvrir" in await portal.post("/espace/compte/fermer", what="fermer", word="fermer")
+    await portal.post("/espace/compte/rouvrir")
+    assert "1 document" in await portal.get("/espace/documents")
+
+
+def test_a_photograph_becomes_a_pdf_and_loses_its_hidden_data() -> None:
+    photo = io.BytesIO()
+    image = Image.new("RGB", (50, 50), "red")
+    exif = image.getexif()
+    exif[0x9286] = "SECRET PLACE"
+    image.save(photo, "JPEG", exif=exif)
+    pdf = as_pdf(photo.getvalue())
+    assert pdf.startswith(b"%PDF")
+    assert b"SECRET PLACE" not in pdf
