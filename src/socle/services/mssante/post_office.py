@@ -29,6 +29,7 @@ from socle.services.mssante.store import (
     Trace,
     add_messages,
     add_traces,
+    hash_in_box,
     mailbox_of,
     new_message,
     summarise,
@@ -42,7 +43,10 @@ from socle.standards.mail.notices import (
     DeliveryAction,
     DeliveryReport,
     Outcome,
+    ReadReceipt,
+    bounce_cause,
     compose_delivery_report,
+    read_notice,
 )
 from socle.standards.mail.read import Mail
 from socle.standards.mail.structure import header_end
@@ -58,6 +62,17 @@ class _Copy(msgspec.Struct, frozen=True):
     message: NewMessage
 
 
+class NewNotice(msgspec.Struct, frozen=True):
+    """What came back for one recipient of a sent message."""
+
+    message_hash: bytes
+    recipient: str
+    kind: str
+    outcome: str
+    status: str
+    reason: str
+
+
 class _Parcel(msgspec.Struct):
     """One message between acceptance and commit."""
 
@@ -70,6 +85,7 @@ class _Parcel(msgspec.Struct):
     header: bytes
     copies: dict[str, _Copy]
     queued_object: str
+    notices: list[NewNotice]
     done: asyncio.Future[Receipt]
 
 
@@ -133,6 +149,7 @@ class PostOffice:
             header=message[: header_end(message)],
             copies={},
             queued_object="",
+            notices=[],
             done=asyncio.get_running_loop().create_future(),
         )
         local = [str(recipient.address) for recipient in recipients if self.is_local(recipient.address.domain)]
@@ -147,11 +164,28 @@ class PostOffice:
             parcel.copies[address] = _Copy(key, new)
 
         await asyncio.gather(*(put(row["mailbox_key"], row["address"]) for row in rows))
+        if rows and b"multipart/report" in parcel.header.lower():
+            parcel.notices = await self._read_notices(rows[0]["mailbox_key"], message)
         if len(local) < len(recipients):
             parcel.queued_object = await self._base.objects.put(self.operator_key, marked)
         elif envelope.sender is not None:
             await self._base.objects.rings.current(self.operator_key)  # a report may be needed inside the transaction
         return parcel
+
+    async def _read_notices(self, key: UUID, message: bytes) -> list[NewNotice]:
+        """What ``message`` tells of one that the box ``key`` sent. A report goes to one box alone."""
+        found = notices_in(message)
+        return [
+            NewNotice(
+                message_hash=await hash_in_box(self._base.objects.rings, key, original),
+                recipient=recipient,
+                kind=kind,
+                outcome=outcome,
+                status=status,
+                reason=reason,
+            )
+            for original, recipient, kind, outcome, status, reason in found
+        ]
 
     async def _work(self) -> None:
         while self._pending:
@@ -195,6 +229,8 @@ class PostOffice:
             if targets:
                 await add_messages(connection, targets)
             await self._record_exchanges(connection, batch, fates, boxes, now)
+            for parcel, decided in zip(batch, fates, strict=True):
+                await self._record_notices(connection, parcel, decided, now)
             has_queued = await self._enqueue(connection, batch, fates, now)
             await add_traces(connection, traces)
             notes = sorted({f"{key}/{folder_id}" for key, folder_id, _ in targets})
@@ -286,6 +322,18 @@ class PostOffice:
                 )
                 if change.closes_all:
                     await QUERIES["close_exchanges"].execute(connection, mailbox_key=key, sender=sender, now=now)
+
+    async def _record_notices(
+        self, connection: Connection, parcel: _Parcel, decided: list[_Fate], now: datetime
+    ) -> None:
+        """Keeps what a report or a receipt says of a message that the box sent."""
+        for fate in decided:
+            if parcel.notices and fate.kind == "delivered":
+                key = parcel.copies[str(fate.recipient.address)].key
+                for notice in parcel.notices:
+                    await QUERIES["add_notice"].execute(
+                        connection, mailbox_key=key, now=now, **msgspec.structs.asdict(notice)
+                    )
 
     async def _enqueue(
         self, connection: Connection, batch: list[_Parcel], fates: list[list[_Fate]], now: datetime
@@ -409,6 +457,29 @@ async def _remember(connection: Connection, batch: list[_Parcel], now: datetime)
         now=now,
     )
     return {(row["recipient"], row["fingerprint"], row["queue_id"]) for row in rows}
+
+
+def notices_in(message: bytes) -> list[tuple[str, str, str, str, str, str]]:
+    """Original Message-ID, recipient, kind, outcome, status and reason of each fact in a report or a receipt."""
+    notice = read_notice(message)
+    if isinstance(notice, ReadReceipt):
+        outcome = "error" if notice.error else notice.disposition.value
+        return [(notice.original_message_id, notice.final_recipient, "receipt", outcome, "", notice.error[:500])]
+    if notice is None:
+        return []
+    cause = bounce_cause(message)
+    reason = CAUSES[cause][1].fr if cause and cause is not BounceCause.OTHER else ""
+    return [
+        (
+            notice.original_message_id,
+            outcome.recipient,
+            "delivery",
+            outcome.action.value,
+            outcome.status[:20],
+            reason or outcome.diagnostic[:500],
+        )
+        for outcome in notice.outcomes
+    ]
 
 
 def _received(envelope: Envelope, queue_id: UUID, domain: str, now: datetime) -> bytes:

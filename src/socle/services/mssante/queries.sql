@@ -422,3 +422,32 @@ SELECT uid FROM mss_message WHERE mailbox_key = :mailbox_key AND folder_id = :fo
 -- One folder by number.
 SELECT folder_id, name, special_use, is_subscribed, uid_validity, uid_next, highest_modseq
 FROM mss_folder WHERE mailbox_key = :mailbox_key AND folder_id = :folder_id;
+
+-- name: add_notice
+-- What came back about a sent message; a later word replaces an earlier one of the same kind.
+INSERT INTO mss_notice (mailbox_key, message_hash, recipient, kind, outcome, status, reason, happened_at)
+VALUES (:mailbox_key, :message_hash, :recipient, :kind, :outcome, :status, :reason, :now)
+ON CONFLICT (mailbox_key, message_hash, recipient, kind) DO UPDATE
+SET outcome = excluded.outcome, status = excluded.status, reason = excluded.reason, happened_at = excluded.happened_at;
+
+-- name: find_notices
+-- What came back about a sent message.
+SELECT recipient, kind, outcome, status, reason, happened_at FROM mss_notice
+WHERE mailbox_key = :mailbox_key AND message_hash = :message_hash ORDER BY happened_at, recipient, kind;
+
+-- name: page_folder_rows
+-- State of messages of a folder with their thread, newest first.
+SELECT uid, thread, flags, received_at FROM mss_message
+WHERE mailbox_key = :mailbox_key AND folder_id = :folder_id ORDER BY uid DESC LIMIT :count;
+
+-- name: find_message
+-- One message.
+SELECT folder_id, uid, flags, modseq, size_bytes, received_at, object, summary, thread FROM mss_message
+WHERE mailbox_key = :mailbox_key AND folder_id = :folder_id AND uid = :uid;
+
+-- name: find_contacts
+-- Published boxes whose address or words match.
+SELECT address, kind, display_name, service, description, person_id, structure_id FROM mss_mailbox
+WHERE state = 'ACTIVE' AND NOT is_red_listed AND kind <> 'USAGER'
+  AND strpos(lower(address || ' ' || display_name || ' ' || service || ' ' || description), lower(:words)) > 0
+ORDER BY address LIMIT :count;

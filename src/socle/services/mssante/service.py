@@ -35,6 +35,7 @@ from socle.services.mssante.store import (
     mailbox_of,
 )
 from socle.services.mssante.trust_list import TrustList
+from socle.services.mssante.webmail import AddressBook, Webmail
 from socle.standards.errors import Forbidden, InvalidContent, Text
 from socle.standards.ids.ins import Ins
 from socle.standards.mail.address import citizen_address, parse_address
@@ -66,6 +67,7 @@ class MssanteService:
         verify_token: VerifyToken | None = None,
         trust: TrustStore | None = None,
         publisher: Publisher | None = None,
+        address_book: AddressBook | None = None,
         delays: rules.Delays = rules.DEFAULT_DELAYS,
     ) -> None:
         self.base = base
@@ -76,6 +78,7 @@ class MssanteService:
         self.office = PostOffice(base)
         self.rooms = Mailroom(base)
         self.trust_list = TrustList(base, trust)
+        self.webmail = Webmail(base, self.office, self.rooms, address_book)
 
     async def create(self, by: Actor, box: Mailbox, *, password: str = "") -> Mailbox:
         """Creates a professional's box at ``box.address``. Raises ``Conflict`` if it is or was attributed."""
