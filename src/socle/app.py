@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -20,12 +23,19 @@ from socle.platform.base import Base
 from socle.platform.clock import Clock, system_clock
 from socle.platform.jobs import Task
 from socle.platform.metrics import render_metrics
+from socle.platform.replays import DatabaseReplays
 from socle.platform.settings import Settings
+from socle.platform.tls import client_context, server_context
 from socle.platform.trust import Environment, TrustStore, Usage
+from socle.platform.vihf import VihfAuthenticator
 from socle.platform.web import Counted, fail, refuse
 from socle.portals import pages
+from socle.sandbox import admit, pki_http
 from socle.sandbox.pki import ensure_authority
 from socle.services.directory.service import DirectoryService
+from socle.services.dmp import fhir as dmp_fhir
+from socle.services.dmp import soap as dmp_soap
+from socle.services.dmp import tasks as dmp_tasks
 from socle.services.dmp.service import DmpService
 from socle.services.dmp.signature import signature_check
 from socle.services.identity import routes as identity_doors
@@ -35,11 +45,17 @@ from socle.services.ins import rest as ins_rest
 from socle.services.ins import soap as ins_soap
 from socle.services.ins import tasks as ins_tasks
 from socle.services.ins.service import InsService
+from socle.services.mssante import process as mail_process
+from socle.services.mssante import tasks as mssante_tasks
+from socle.services.mssante.publication import DirectoryPublisher
+from socle.services.mssante.service import MssanteService
 from socle.services.reading import tasks as reading_tasks
 from socle.services.reading.service import ReadingService
 from socle.standards.errors import SocleError
 
 S = TypeVar("S")
+
+_PERIODIC_LOOK_S = 30
 
 #: Packages with tables, in the order in which their migrations are applied.
 MIGRATED_PACKAGES = (
@@ -63,6 +79,7 @@ class Services(msgspec.Struct, frozen=True):
     identity: IdentityService
     dmp: DmpService
     reading: ReadingService
+    mssante: MssanteService
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -75,6 +92,7 @@ def create_services(base: Base) -> Services:
     trust = load_trust(base.settings)
     directory = DirectoryService(base)
     ins = InsService(base)
+    identity = IdentityService(base, directory, trust=trust)
 
     def believe(certificate: x509.Certificate) -> None:
         trust.verify(certificate, Usage.SIGNATURE, base.clock())
@@ -85,9 +103,12 @@ def create_services(base: Base) -> Services:
         trust=trust,
         ins=ins,
         directory=directory,
-        identity=IdentityService(base, directory, trust=trust),
+        identity=identity,
         dmp=dmp,
         reading=ReadingService(base, dmp),
+        mssante=MssanteService(
+            base, verify_token=identity.verify_access_token, trust=trust, publisher=DirectoryPublisher(directory)
+        ),
     )
 
 
@@ -106,12 +127,38 @@ def create_app(services: Services) -> Starlette:
             *pages.routes(),
             *identity_doors.routes(services.identity),
             *_ins_routes(services),
+            *_dmp_routes(services),
+            *(_sandbox_routes(services) if services.base.settings.is_sandbox else ()),
         ],
         middleware=[Middleware(Counted)],
         exception_handlers={SocleError: refuse, Exception: fail},
     )
     application.state.is_sandbox = services.base.settings.is_sandbox
     return application
+
+
+def _dmp_routes(services: Services) -> list[BaseRoute]:
+    base = services.base
+    vihf = VihfAuthenticator(
+        services.trust,
+        DatabaseReplays(base.database),
+        base.clock,
+        requires_client_certificate=not base.settings.is_sandbox,
+    )
+    return [
+        *dmp_soap.routes(services.dmp, services.ins, vihf, base),
+        *dmp_fhir.routes(services.dmp, services.identity.authenticate),
+    ]
+
+
+def _sandbox_routes(services: Services) -> list[BaseRoute]:
+    """Doors that give test identities to whoever asks: they exist in the sandbox alone."""
+    base = services.base
+    authority = ensure_authority(base.settings.data_path / "pki")
+    return [
+        *pki_http.routes(authority, services.directory, base.clock),
+        *admit.routes(services.ins, services.dmp),
+    ]
 
 
 def _ins_routes(services: Services) -> list[BaseRoute]:
@@ -129,6 +176,9 @@ def tasks_of(services: Services) -> Mapping[str, Task]:
         **_bound(services.ins, ins_tasks.TASKS),
         **_bound(services.identity, identity_tasks.TASKS),
         **_bound(services.reading, reading_tasks.TASKS),
+        **_bound(services.dmp, dmp_tasks.TASKS),
+        **_bound(services.mssante, mssante_tasks.TASKS),
+        "audit.sign_heads": partial(_sign_heads, services.base),
     }
 
 
@@ -136,14 +186,43 @@ def _bound(service: S, tasks: Mapping[str, Callable[[S, bytes], Awaitable[None]]
     return {name: partial(task, service) for name, task in tasks.items()}
 
 
+async def _sign_heads(base: Base, _payload: bytes) -> None:
+    await base.audit.sign_heads()
+
+
+#: Tasks that recur, and how often. A task is not asked for again while it waits or runs.
+PERIODIC = {
+    "dmp.sweep": timedelta(hours=1),
+    "identity.sweep": timedelta(hours=1),
+    "mssante.sweep": timedelta(days=1),
+    "audit.sign_heads": timedelta(days=1),
+}
+
+
 async def enqueue_periodic(services: Services, stopping: asyncio.Event) -> None:
     """Asks for the tasks that recur, until ``stopping`` is set."""
-    await stopping.wait()
+    base = services.base
+    due = dict.fromkeys(PERIODIC, 0.0)
+    while not stopping.is_set():
+        now = time.monotonic()
+        for task in [task for task, at in due.items() if at <= now]:
+            async with base.database.transaction() as connection:
+                await base.jobs.enqueue(connection, task, dedupe_key=task)
+            due[task] = now + PERIODIC[task].total_seconds()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), _PERIODIC_LOOK_S)
 
 
 async def serve_mail(services: Services, stopping: asyncio.Event) -> None:
     """Runs the mail servers until ``stopping`` is set."""
-    await stopping.wait()
+    pki = services.base.settings.data_path / "pki"
+    has_certificate = (pki / "server.pem").exists()
+    await mail_process.serve(
+        services.mssante,
+        stopping,
+        tls=server_context(pki) if has_certificate else None,
+        relay_tls=client_context(pki) if has_certificate else None,
+    )
 
 
 def _health_routes(base: Base) -> list[BaseRoute]:

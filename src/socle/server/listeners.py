@@ -7,7 +7,6 @@ the transport: ``scope["extensions"]["tls"]["client_cert_der"]`` (DER bytes, abs
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from socle.platform.settings import Settings
+from socle.platform.tls import server_context
 from socle.sandbox.pki import ensure_authority
 from socle.standards.errors import InvalidContent, Text
 
@@ -70,16 +70,6 @@ def prepare_certificates(settings: Settings) -> None:
                 Text(f"Il manque {file} pour servir en HTTPS.", f"{file} is missing to serve HTTPS."),
                 remedy=Text("Placez-le, ou fermez le port : --tls-port 0.", "Put it there, or --tls-port 0."),
             )
-
-
-def server_context(pki: Path) -> ssl.SSLContext:
-    """The TLS side of a server: ``server.pem`` and ``server.key``, and the clients' authorities ``authorities.pem``."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(pki / "server.pem", pki / "server.key")
-    context.load_verify_locations(pki / "authorities.pem")
-    context.verify_mode = ssl.CERT_OPTIONAL
-    return context
 
 
 class MutualTLSProtocol(HttpToolsProtocol):

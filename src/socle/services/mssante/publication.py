@@ -1,0 +1,35 @@
+"""The operator's boxes shown in the base's own directory."""
+
+from __future__ import annotations
+
+from socle.services.directory import domain as directory_domain
+from socle.services.directory.service import DirectoryService
+from socle.services.mssante.domain import Mailbox
+
+
+class DirectoryPublisher:
+    """Declares boxes to the directory of this base; a base that feeds the national one has another publisher."""
+
+    def __init__(self, directory: DirectoryService) -> None:
+        self._directory = directory
+
+    async def publish(self, box: Mailbox) -> None:
+        """Shows the box as it is."""
+        structure = await self._directory.structure(box.structure_id) if box.structure_id else None
+        declared = directory_domain.Mailbox(
+            address=box.address,
+            type=directory_domain.MailboxType(box.kind.value),
+            id_nat=box.person_id,
+            structure=structure.id if structure else "",
+            service=box.service,
+            responsible=box.responsible,
+            description=box.description,
+            red_list=box.is_red_listed,
+            rank=box.rank,
+            is_paperless=box.accepts_paperless,
+        )
+        await self._directory.declare_mailboxes([declared])
+
+    async def withdraw(self, address: str) -> None:
+        """Shows the box no more."""
+        await self._directory.close_mailbox(address)
