@@ -19,6 +19,7 @@ app.command("socle.cli.upkeep:verify")
 app.command("socle.cli.upkeep:audit")
 app.command("socle.cli.upkeep:keys")
 app.command("socle.cli.sandbox:app", name="sandbox")
+app.command("socle.cli.ins:app", name="ins")
 
 
 def main() -> None:

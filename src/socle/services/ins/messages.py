@@ -18,6 +18,7 @@ from lxml import etree
 
 from socle.services.ins.domain import (
     Batch,
+    BatchState,
     Card,
     Claim,
     FormerIns,
@@ -62,6 +63,16 @@ ACTIONS: Final = {
     Operation.SUBMIT_LOT: f"{_ACTION}deposerLotVerification",
     Operation.READ_LOT: f"{_ACTION}consulterLotVerification",
 }
+
+
+class Lot(msgspec.Struct, frozen=True, kw_only=True):
+    """A lot as its sender sees it; ``verdicts`` is empty until it is done."""
+
+    number: UUID
+    done: int
+    total: int
+    is_done: bool
+    verdicts: tuple[Verdict, ...] = ()
 
 
 class Software(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,6 +248,34 @@ def write_lot(batch: Batch, verdicts: list[Verdict]) -> etree._Element:
         line.set("id", verdict.id)
         line.text = "OK" if verdict.is_right else "KO"
     return root
+
+
+def write_claims(claims: list[Claim]) -> etree._Element:
+    """``DeposerLot``."""
+    root = etree.Element(Operation.SUBMIT_LOT, nsmap={None: LOT})
+    root.extend(write_claim(claim) for claim in claims)
+    return root
+
+
+def write_lot_number(number: UUID) -> etree._Element:
+    """``ConsulterLot``."""
+    root = etree.Element(Operation.READ_LOT, nsmap={None: LOT})
+    _add(root, LOT, "NumeroLot", str(number))
+    return root
+
+
+def read_lot_state(body: etree._Element) -> Lot:
+    """``Lot``, as a client reads it. Raises ``MalformedInput``."""
+    done, total = _text(body, "Traites") or "0", _text(body, "Total")
+    if not (done + total).isdecimal():
+        raise _incomplete("Lot")
+    return Lot(
+        number=read_lot_number(body),
+        done=int(done),
+        total=int(total),
+        is_done=_text(body, "Etat") == BatchState.DONE,
+        verdicts=tuple(Verdict(line.get("id", ""), text_of(line) == "OK") for line in body.iterchildren("{*}Ligne")),
+    )
 
 
 def read_result(body: etree._Element) -> SearchResult:

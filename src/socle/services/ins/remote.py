@@ -5,6 +5,8 @@ Source: identity fact sheet §2; decision 0022.
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import httpx
 from lxml import etree
 
@@ -12,7 +14,7 @@ from socle.platform.actor import Actor
 from socle.platform.clock import Clock
 from socle.services.ins import messages
 from socle.services.ins.domain import Claim, SearchResult, TraitsQuery
-from socle.services.ins.messages import ACTIONS, SIRAM, Operation, Software
+from socle.services.ins.messages import ACTIONS, SIRAM, Lot, Operation, Software
 from socle.services.ins.teleservice import check_query
 from socle.standards.errors import Forbidden, InvalidContent, MalformedInput, SocleError, Text, Unavailable
 from socle.standards.soap import read_message, write_message
@@ -41,6 +43,14 @@ class RemoteInsi:
         """INS3."""
         answer = await self._ask(Operation.VERIFY, messages.write_claim(claim))
         return messages.read_verdict(answer, claim).is_right
+
+    async def submit_lot(self, claims: list[Claim]) -> UUID:
+        """INS4, deposit: the number of the lot."""
+        return messages.read_lot_number(await self._ask(Operation.SUBMIT_LOT, messages.write_claims(claims)))
+
+    async def read_lot(self, number: UUID) -> Lot:
+        """INS4, consultation."""
+        return messages.read_lot_state(await self._ask(Operation.READ_LOT, messages.write_lot_number(number)))
 
     async def _ask(self, operation: Operation, body: etree._Element) -> etree._Element:
         media_type, content = write_message(ACTIONS[operation], body, to=self._url)

@@ -97,6 +97,20 @@ def key_of(number: str) -> str:
     return f"{97 - int(digits) % 97:02d}"
 
 
+def describe_matricule(text: str) -> dict[str, str] | None:
+    """What the digits of a 15-character matricule say, its key aside: sex, year, month, place; ``None`` if misshapen.
+
+    The place is that of the registration: it may differ from the birth place that INSi tells.
+
+    >>> describe_matricule("192032A00411874")
+    {'sex': 'M', 'year': '92', 'month': '03', 'place': '2A004', 'order': '118'}
+    """
+    if _MATRICULE.fullmatch(text) is None:
+        return None
+    sex = "M" if text[0] in "1357" else "F"
+    return {"sex": sex, "year": text[1:3], "month": text[3:5], "place": text[5:10], "order": text[10:13]}
+
+
 def is_valid_matricule(text: str) -> bool:
     """Whether ``text`` has the shape of a 15-character matricule and the right key.
 
