@@ -92,13 +92,13 @@ async def test_traces_form_a_whole_chain_and_an_altered_one_is_found(base: Base)
         read = await base.audit.of_patient(connection, OWNER)
     assert [item.event.detail for item in read] == ["4", "3", "2", "1", "0"]
     await base.database.pool.execute("UPDATE audit_event SET event = event || ' ' WHERE sequence = 3")
-    assert await base.audit.verify_all() == {OWNER: "trace 3 was altered"}
+    assert (await base.audit.verify_all()).faults == {OWNER: "trace 3 was altered"}
 
 
 async def test_a_removed_trace_is_found(base: Base) -> None:
     await base.audit.record_alone(*(trace(number) for number in range(3)))
     await base.database.pool.execute("DELETE FROM audit_event WHERE sequence = 3")
-    assert await base.audit.verify_all() == {OWNER: "the head does not match"}
+    assert (await base.audit.verify_all()).faults == {OWNER: "the head does not match"}
 
 
 async def test_a_rolled_back_transaction_leaves_no_trace(base: Base) -> None:
@@ -111,7 +111,7 @@ async def test_a_rolled_back_transaction_leaves_no_trace(base: Base) -> None:
 
 async def test_concurrent_traces_of_one_patient_are_all_kept_in_one_chain(base: Base) -> None:
     await asyncio.gather(*(base.audit.record_alone(trace(number)) for number in range(40)))
-    assert await base.audit.verify_all() == {}
+    assert (await base.audit.verify_all()).faults == {}
     assert await base.database.pool.fetchval("SELECT sequence FROM audit_head") == 40
 
 

@@ -14,12 +14,19 @@ app = App(
 )
 
 # Commands are imported when they are called, so that `socle --help` answers at once.
-app.command("socle.cli.serve:serve")
-app.command("socle.cli.upkeep:verify")
-app.command("socle.cli.upkeep:audit")
-app.command("socle.cli.upkeep:keys")
-app.command("socle.cli.sandbox:app", name="sandbox")
-app.command("socle.cli.ins:app", name="ins")
+for place in (
+    "serve:serve",
+    "demo:demo",
+    "validate:app",
+    "conformance:app",
+    "ins:app",
+    "sandbox:app",
+    "upkeep:verify",
+    "upkeep:audit",
+    "upkeep:keys",
+):
+    module, _, command = place.partition(":")
+    app.command(f"socle.cli.{place}", name=module if command == "app" else command)
 
 
 def main() -> None:

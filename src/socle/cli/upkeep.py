@@ -91,7 +91,7 @@ async def _chain_faults(data: str | None) -> list[str]:
     from socle.server.opened import opened_services
 
     async with opened_services(Settings.from_environment(data=data)) as services:
-        return [f"{chain}: {fault}" for chain, fault in (await services.base.audit.verify_all()).items()]
+        return [f"{chain}: {fault}" for chain, fault in (await services.base.audit.verify_all()).faults.items()]
 
 
 def _progress() -> bool:

@@ -105,6 +105,13 @@ class SignedHead(msgspec.Struct, frozen=True):
         return f"socle-audit|{self.patient_key}|{self.day}|{self.sequence}|{self.hash.hex()}".encode()
 
 
+class Verification(msgspec.Struct, frozen=True):
+    """How many chains were recomputed, and those that are not whole, with what is wrong."""
+
+    checked: int
+    faults: dict[UUID, str]
+
+
 class ChainExport(msgspec.Struct, frozen=True):
     """All that is needed to check a patient's traces offline. ``events`` are the exact JSON texts, oldest first."""
 
@@ -233,17 +240,19 @@ class AuditTrail:
             return "" if last == 0 else "the head is missing"
         return "" if (head["sequence"], head["hash"]) == (last, expected) else "the head does not match"
 
-    async def verify_all(self) -> dict[UUID, str]:
-        """The chains that are not whole, with what is wrong."""
+    async def verify_all(self) -> Verification:
+        """Recomputes every chain."""
         faults: dict[UUID, str] = {}
+        checked = 0
         after = UUID(int=0)
         async with self._database.transaction(read_only=True) as connection:
             while heads := await QUERIES["list_heads"].rows(connection, after=after, count=1000):
                 for head in heads:
+                    checked += 1
                     after = head["patient_key"]
                     if fault := await self.verify(connection, after):
                         faults[after] = fault
-        return faults
+        return Verification(checked, faults)
 
     async def sign_heads(self) -> int:
         """Signs the head of each chain that grew since it was last signed; returns how many."""

@@ -109,6 +109,12 @@ class MssanteService:
         await self._add(by, complete)
         return complete
 
+    async def is_stored(self, owner: UUID, address: str) -> bool:
+        """Whether a message or the queue refers to the object: if not, it is an orphan."""
+        async with self.base.database.connection() as connection:
+            row = await QUERIES["is_object_used"].row(connection, owner=owner, object=address)
+        return row is not None and bool(row["is_used"])
+
     async def free_address(self, *names: str) -> str:
         """The first address that ``names`` make and that was never attributed."""
         async with self.base.database.connection() as connection:
