@@ -15,6 +15,7 @@ from socle.platform.patient_key import patient_key
 from socle.services.dmp import record_store
 from socle.services.dmp.context import Attempt, DmpContext, Visit, birth_date_of
 from socle.services.dmp.domain import (
+    ANNOUNCEMENT_NOTICE,
     CallerRights,
     ClosingReason,
     Door,
@@ -26,7 +27,7 @@ from socle.services.dmp.domain import (
 )
 from socle.services.dmp.errors import conflict, refusal
 from socle.services.dmp.rules import Refused, decide
-from socle.standards.errors import Conflict, Text
+from socle.standards.errors import Conflict, SocleError, Text
 from socle.standards.ids.ins import Ins
 
 F = Function
@@ -34,6 +35,13 @@ F = Function
 #: The base itself, for what its jobs do.
 BASE_ACTOR = Actor(
     kind=ActorKind.BASE, id="socle", name="Socle", authentication=AuthenticationMode.BASE, software="socle"
+)
+_SWEPT_AT_ONCE = 1000
+#: The shortest month, so that the two weeks' notice is never late.
+_MONTH = timedelta(days=28)
+_AWAITED = (
+    "Un professionnel souhaite vous présenter un document lors d'une consultation.",
+    "A professional wishes to present a document to you at a consultation.",
 )
 _BEFORE = frozenset({RecordState.NONE, RecordState.INFORMED, RecordState.OPPOSED, RecordState.DESTROYED})
 
@@ -184,6 +192,30 @@ async def destroy(ctx: DmpContext, key: UUID, *, at_once: bool = False) -> bool:
             ),
         )
         return True
+
+
+async def sweep(ctx: DmpContext) -> int:
+    """Opens, destroys and tells what is due. See ``DmpService.sweep``."""
+    now, done = ctx.base.clock(), 0
+    async with ctx.base.database.connection() as connection:
+        to_open = await record_store.records_to_open(connection, now, _SWEPT_AT_ONCE)
+        to_destroy = await record_store.records_to_destroy(connection, now, _SWEPT_AT_ONCE)
+        waiting = await record_store.awaited_announcements(
+            connection, now, now + _MONTH - ANNOUNCEMENT_NOTICE, _SWEPT_AT_ONCE
+        )
+    for ins in to_open:
+        try:
+            await open_due(ctx, ins)
+            done += 1
+        except SocleError:
+            continue
+    for key in to_destroy:
+        done += await destroy(ctx, key)
+    for key, logical_id in waiting:
+        async with ctx.base.database.transaction() as connection:
+            await ctx.tell(connection, key, NoticeKind.AWAITED_ANNOUNCEMENT, _AWAITED, about=str(logical_id))
+        done += 1
+    return done
 
 
 async def _change(

@@ -252,6 +252,12 @@ WHERE patient_key = :patient_key
     AND (:after_at::timestamptz IS NULL OR (registered_at, entry_uuid) < (:after_at, :after_uuid::uuid))
 ORDER BY registered_at DESC, entry_uuid DESC LIMIT :count;
 
+-- name: find_titles
+-- Titles of documents, deleted ones included; null for those that a reader may not know of.
+SELECT unique_id, CASE WHEN dmp_sees('Approved', type_token, visibility, announced_at, owner_ids,
+    :now, :owners, :types, :hidden_by, :only_own) THEN title END AS title
+FROM dmp_entry WHERE patient_key = :patient_key AND unique_id = ANY (:unique_ids::text[]) AND is_latest;
+
 -- name: find_sets
 -- Submission sets of one patient that a caller may know of: the caller's own, and those with a visible document.
 SELECT s.* FROM dmp_submission_set s
@@ -380,3 +386,30 @@ DELETE FROM dmp_locator WHERE locator = ANY (:locators::uuid[]) AND patient_key 
 -- The latest versions of documents of one patient, whatever their visibility: for the base's own index.
 SELECT * FROM dmp_entry
 WHERE patient_key = :patient_key AND unique_id = ANY (:unique_ids::text[]) AND is_latest AND object_address <> '';
+
+-- name: take_entries
+-- All entries of a patient, taken out to be put under another key.
+DELETE FROM dmp_entry WHERE patient_key = :patient_key RETURNING *;
+
+-- name: take_sets
+-- All sets of a patient, taken out to be put under another key.
+DELETE FROM dmp_submission_set WHERE patient_key = :patient_key RETURNING *;
+
+-- name: take_folders
+-- All folders of a patient, taken out to be put under another key.
+DELETE FROM dmp_folder WHERE patient_key = :patient_key RETURNING *;
+
+-- name: take_associations
+-- All associations of a patient, taken out to be put under another key.
+DELETE FROM dmp_association WHERE patient_key = :patient_key RETURNING *;
+
+-- name: copy_blocks
+-- Whom the holder shut out stays out when the record becomes another.
+INSERT INTO dmp_block (patient_key, target_id, scope, holding, name, reason, blocked_at, blocked_by)
+SELECT :target::uuid, target_id, scope, holding, name, reason, blocked_at, blocked_by
+FROM dmp_block WHERE patient_key = :patient_key
+ON CONFLICT (patient_key, target_id, scope) DO NOTHING;
+
+-- name: move_locators
+-- Identifiers that are now another patient's.
+UPDATE dmp_locator SET patient_key = :patient_key WHERE locator = ANY (:locators::uuid[]);

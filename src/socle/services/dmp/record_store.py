@@ -315,3 +315,29 @@ async def delete_everything(connection: Connection, patient_key: UUID) -> None:
         "delete_notices",
     ):
         await QUERIES[name].execute(connection, patient_key=patient_key)
+
+
+async def mark_delivered(connection: Connection, notice: Notice, now: datetime) -> None:
+    """Says that a notice was handed over."""
+    await QUERIES["mark_delivered"].execute(connection, patient_key=notice.patient_key, notice_id=notice.id, now=now)
+
+
+async def records_to_open(connection: Connection, now: datetime, count: int) -> list[Ins]:
+    """Whose opt-out period is over."""
+    return [patient_of(row) for row in await QUERIES["records_to_open"].rows(connection, now=now, count=count)]
+
+
+async def records_to_destroy(connection: Connection, now: datetime, count: int) -> list[UUID]:
+    """Closed records whose time of keeping is over."""
+    rows = await QUERIES["records_to_destroy"].rows(connection, now=now, count=count)
+    return [row["patient_key"] for row in rows]
+
+
+async def awaited_announcements(
+    connection: Connection, now: datetime, announced_before: datetime, count: int
+) -> list[tuple[UUID, UUID]]:
+    """Documents (patient key, logical id) that have waited two weeks for an announcement, not told of yet."""
+    rows = await QUERIES["awaited_announcements"].rows(
+        connection, now=now, announced_before=announced_before, count=count
+    )
+    return [(row["patient_key"], row["logical_id"]) for row in rows]

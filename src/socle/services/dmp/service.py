@@ -10,12 +10,12 @@ What a caller may not see is absent from every answer, count and page; asked by 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from socle.platform.actor import Actor
 from socle.platform.base import Base
-from socle.services.dmp import consent, editing, feeding, lifecycle, reading, upkeep
+from socle.services.dmp import consent, editing, feeding, lifecycle, merging, reading, traces, upkeep
 from socle.services.dmp.context import Conformance, DmpContext, Identities, NoticeChannel, SignatureCheck
 from socle.services.dmp.domain import (
     FIRST_PAGE,
@@ -44,6 +44,7 @@ from socle.services.dmp.domain import (
     StoredQuery,
     SubmissionReceipt,
 )
+from socle.services.ins.domain import Merge
 from socle.standards.ids.ins import Ins
 from socle.standards.xds.model import DocumentEntry, RegistryObjects, Submission
 
@@ -186,9 +187,28 @@ class DmpService:
         """TD1.2: everything is there again."""
         return await lifecycle.reopen_record(self.context, actor, ins, door)
 
-    async def merge_records(self, actor: Actor, source: Ins, target: Ins) -> int:
-        """Moves every object of ``source``'s record to ``target``'s; returns how many documents. Idempotent."""
-        raise NotImplementedError
+    async def merge_records(self, request: Merge) -> int:
+        """Moves every object of the absorbed record to the survivor's; returns how many documents. Idempotent."""
+        return await merging.merge(self.context, request)
+
+    async def unmerge_records(self, request: Merge) -> int:
+        """Takes back exactly what ``merge_records`` moved for this merge."""
+        return await merging.unmerge(self.context, request)
+
+    async def destroy_record(self, key: UUID) -> bool:
+        """Destroys a closed record whose time of keeping is over; ``False`` if there is none such."""
+        return await lifecycle.destroy(self.context, key)
+
+    async def sweep(self) -> int:
+        """What time brings: openings after the opt-out period, destructions, announcements awaited for two weeks.
+
+        Returns how many things were done. Run it every hour.
+        """
+        return await lifecycle.sweep(self.context)
+
+    async def deliver_notices(self) -> int:
+        """Hands what is to be told to the holder's channels; returns how many."""
+        return await traces.deliver_notices(self.context)
 
     # --- rights ---
 
@@ -303,27 +323,21 @@ class DmpService:
         door: Door = Door.PORTAL,
     ) -> list[AccessLine]:
         """Who did what on the record, newest first, in plain sentences."""
-        raise NotImplementedError
+        return await traces.access_history(
+            self.context, actor, ins, before=before, since=since, until=until, count=count, door=door
+        )
 
     async def own_activity(
         self, actor: Actor, *, since: datetime | None = None, until: datetime | None = None, count: int = 100
     ) -> list[AccessLine]:
         """What the professional ``actor`` did, newest first."""
-        raise NotImplementedError
+        return await traces.own_activity(self.context, actor, since=since, until=until, count=count)
 
     async def list_notices(self, actor: Actor, ins: Ins, *, count: int = 50, door: Door = Door.PORTAL) -> list[Notice]:
         """What the holder was told, newest first."""
-        raise NotImplementedError
+        return await traces.list_notices(self.context, actor, ins, count=count, door=door)
 
     # --- for other services ---
-
-    async def identity_changed(self, ins: Ins, birth_date: date | None) -> None:
-        """Takes over the birth date when the identity service changes it."""
-        raise NotImplementedError
-
-    async def find_patient(self, unique_id: str) -> UUID | None:
-        """The patient key under which a uniqueId or a UUID is registered (no personal data; for jobs)."""
-        raise NotImplementedError
 
     async def read_to_index(self, key: UUID, unique_ids: Sequence[str]) -> list[Retrieved]:
         """Documents of one patient for the base's own index, which must keep what it reads sealed. Traced."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from uuid import UUID
@@ -17,6 +17,7 @@ import msgspec
 from socle.platform.database import Connection, Queries
 from socle.services.dmp.domain import DocumentFilter, FolderFilter, Interval, SetFilter
 from socle.services.dmp.rules import DocumentFacts, Sight
+from socle.standards.ids.ins import Ins
 from socle.standards.xds.model import (
     Association,
     Code,
@@ -436,6 +437,16 @@ async def count_entries(
     return await _count(connection, "find_entries", _entry_values(patient_key, sight, wanted, exclude))
 
 
+async def find_titles(
+    connection: Connection, patient_key: UUID, sight: Sight, unique_ids: Iterable[str]
+) -> dict[str, str | None]:
+    """Titles of documents by uniqueId, deleted ones included; ``None`` for those that the reader may not know of."""
+    rows = await QUERIES["find_titles"].rows(
+        connection, patient_key=patient_key, unique_ids=list(unique_ids), **_sight_values(sight)
+    )
+    return {row["unique_id"]: row["title"] for row in rows}
+
+
 def _set_values(patient_key: UUID, sight: Sight, wanted: SetFilter) -> dict[str, object]:
     groups = [
         _sought("content", wanted.content_type_codes),
@@ -567,3 +578,41 @@ def read_entry(row: asyncpg.Record) -> StoredEntry:
         type_token=row["type_token"],
         verdict=row["verdict"],
     )
+
+
+# --- moving to another record ---
+
+_TABLES = {
+    "entries": "dmp_entry",
+    "sets": "dmp_submission_set",
+    "folders": "dmp_folder",
+    "associations": "dmp_association",
+}
+
+
+def with_patient(table: str, metadata: bytes, ins: Ins) -> bytes:
+    """Stored metadata made another patient's; links name none."""
+    match table:
+        case "entries":
+            return _encode(msgspec.structs.replace(_ENTRY.decode(metadata), patient_id=ins))
+        case "sets":
+            return _encode(msgspec.structs.replace(_SET.decode(metadata), patient_id=ins))
+        case "folders":
+            return _encode(msgspec.structs.replace(_FOLDER.decode(metadata), patient_id=ins))
+        case _:
+            return metadata
+
+
+async def put_rows(connection: Connection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Puts whole rows into one of the four tables of registry objects."""
+    if rows:
+        columns = list(rows[0])
+        await connection.copy_records_to_table(
+            _TABLES[table], records=[tuple(row[column] for column in columns) for row in rows], columns=columns
+        )
+
+
+async def move_locators(connection: Connection, identifiers: Iterable[str], patient_key: UUID) -> None:
+    """Says that ``identifiers`` are now of ``patient_key``."""
+    locators = [locator(identifier) for identifier in identifiers]
+    await QUERIES["move_locators"].execute(connection, patient_key=patient_key, locators=locators)
