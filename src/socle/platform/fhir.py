@@ -19,8 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from socle.platform.keys import KeyRings, Unreadable
-from socle.platform.patient_key import owner_key
 from socle.platform.metrics import REFUSALS
+from socle.platform.patient_key import owner_key
 from socle.platform.web import language_of, read_body
 from socle.standards.errors import MalformedInput, NotAuthenticated, SocleError, Text
 from socle.standards.fhir.json_codec import decode_json, encode_json
@@ -84,6 +84,11 @@ def accepted_types(request: Request) -> list[str]:
         except ValueError:
             continue
     return [media_type for quality, _, media_type in sorted(ranked) if quality < 0]
+
+
+def format_of(media_type: str) -> Format | None:
+    """The FHIR format that ``media_type`` (or a value of ``_format``) names."""
+    return _FORMATS.get(media_type)
 
 
 def negotiate(request: Request) -> Format:
