@@ -6,10 +6,14 @@ said; absent information is the empty string.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
+
+import msgspec
 
 from socle.services.directory.domain import Activity, Exercise, Professional, Structure
 from socle.services.identity.domain import SUBJECT_PREFIX, Means
+from socle.standards.errors import MalformedInput, Text
 
 ROLE_OID: Final = "1.2.250.1.213.1.1.5.5"
 SECTOR_OID: Final = "1.2.250.1.71.4.2.4"
@@ -112,3 +116,80 @@ def _activity(activity: Activity) -> dict[str, str]:
         "codeGenreActivite": activity.genre,
         **{claim: getattr(structure, attribute) for claim, attribute in _STRUCTURE_CLAIMS},
     }
+
+
+def read_userinfo(told: Mapping[str, Any]) -> Professional:
+    """The professional that a userinfo describes; fields that older samples lack are empty. Raises ``MalformedInput``.
+
+    The national provider gives no identifier of situations: one is made of exercise and structure.
+    """
+    try:
+        info = msgspec.convert(told, _UserInfo, strict=False)
+    except msgspec.ValidationError as error:
+        raise MalformedInput(
+            "InvalidUserInfo",
+            Text("Le userinfo n'a pas la forme attendue.", "The userinfo has not the expected shape."),
+            requirement="Pro Santé Connect, userinfo",
+        ) from error
+    id_nat = info.subject_name_id or info.preferred_username
+    if not id_nat:
+        raise MalformedInput(
+            "InvalidUserInfo",
+            Text("Le userinfo ne nomme personne.", "The userinfo names nobody."),
+            location="SubjectNameID",
+        )
+    return Professional(
+        id_nat=id_nat,
+        rpps=id_nat[1:] if len(id_nat) == 12 and id_nat.isdigit() and id_nat[0] == "8" else "",
+        civility=str(info.reference.get("codeCivilite", "")),
+        family=info.family_name,
+        given=info.given_name,
+        exercises=tuple(_read_exercise(item) for item in _objects(info.reference, "exercices")),
+    )
+
+
+class _UserInfo(msgspec.Struct, frozen=True):
+    preferred_username: str = ""
+    subject_name_id: str = msgspec.field(name="SubjectNameID", default="")
+    family_name: str = ""
+    given_name: str = ""
+    reference: dict[str, Any] = msgspec.field(name="SubjectRefPro", default_factory=dict)
+
+
+def _read_exercise(told: Mapping[str, Any]) -> Exercise:
+    exercise = Exercise(
+        profession=_text(told, "codeProfession"),
+        category=_text(told, "codeCategorieProfessionnelle"),
+        civility=_text(told, "codeCiviliteDexercice"),
+        family=_text(told, "nomDexercice"),
+        given=_text(told, "prenomDexercice"),
+        skill_type=_text(told, "codeTypeSavoirFaire"),
+        skill=_text(told, "codeSavoirFaire"),
+    )
+    activities = tuple(_read_activity(item, exercise.key) for item in _objects(told, "activities"))
+    return msgspec.structs.replace(exercise, activities=activities)
+
+
+def _read_activity(told: Mapping[str, Any], key: str) -> Activity:
+    values: dict[str, Any] = {attribute: _text(told, claim) for claim, attribute in _STRUCTURE_CLAIMS}
+    sector = _text(told, "codeSecteurDactivite")
+    structure = Structure(**values, sector=sector) if values["id"] or values["id_nat"] else None
+    return Activity(
+        id=f"{key}/{structure.id_nat if structure is not None else ''}",
+        mode=_text(told, "codeModeExercice"),
+        sector=sector,
+        pharmacy_section=_text(told, "codeSectionPharmacien"),
+        role=_text(told, "codeRole"),
+        genre=_text(told, "codeGenreActivite"),
+        structure=structure,
+    )
+
+
+def _objects(told: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    value = told.get(name)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _text(told: Mapping[str, Any], name: str) -> str:
+    value = told.get(name)
+    return value[:500] if isinstance(value, str) else ""

@@ -56,11 +56,14 @@ class ClientRegistry:
         self._switches = switches
         self._cache: dict[str, tuple[float, Client | None]] = {}
 
-    async def add(self, client: Client) -> None:
-        """Registers ``client``, or replaces its registration. Raises ``InvalidContent`` on an unsafe address."""
+    async def add(self, client: Client, *, is_own: bool = False) -> None:
+        """Registers ``client``, or replaces its registration. Raises ``InvalidContent`` on an unsafe address.
+
+        ``is_own``: the base's own pages, which are wherever the operator put them.
+        """
         addresses = (*client.redirect_uris, *client.logout_redirect_uris, client.backchannel_logout_uri)
         for uri in filter(None, addresses):
-            if not is_registrable_redirect(uri):
+            if not is_own and not is_registrable_redirect(uri):
                 raise InvalidContent(
                     "UnsafeRedirect",
                     Text(

@@ -25,6 +25,10 @@ TYPE_ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"
 TYPE_JWT: Final = "urn:ietf:params:oauth:token-type:jwt"
 
 
+#: The base's own pages, at its own provider.
+OWN_CLIENT_ID: Final = "socle-portail"
+
+
 class Realm(msgspec.Struct, frozen=True, kw_only=True):
     """One OpenID provider: where it is and how long things last. Two share the same engine."""
 

@@ -19,7 +19,7 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from socle.services.identity.domain import GRANT_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_JWT, Client, TokenResponse
 from socle.services.identity.errors import OAuthError, invalid_grant, invalid_request
-from socle.services.identity.provider import Provider
+from socle.services.identity.provider import FOREIGN_GRANT, Provider
 from socle.standards.errors import Text
 
 #: Lifetime of an exchanged token, in seconds (the guide advises 1 to 4 hours).
@@ -90,6 +90,8 @@ async def exchange(
             requirement=_REQUIREMENT,
         )
     now = int(provider.now().timestamp())
+    is_own = subject.get("iss") == provider.issuer
+    grant = str(subject["jti"]).partition(".")[0] if is_own else FOREIGN_GRANT
     claims = {
         "iss": provider.issuer,
         "sub": subject["sub"],
@@ -98,7 +100,7 @@ async def exchange(
         "typ": "Bearer",
         "iat": now,
         "exp": now + LIFE_S,
-        "jti": f"{str(subject['jti']).partition('.')[0]}.{secrets.token_hex(8)}",
+        "jti": f"{grant}.{secrets.token_hex(8)}",
         "auth_time": subject.get("auth_time"),
         "acr": subject.get("acr"),
         "scope": " ".join(scopes),

@@ -88,7 +88,7 @@ def clear_cookie(response: Response, settings: Settings, name: str) -> None:
 
 def read_cookie(request: Request, settings: Settings, name: str) -> str:
     """The value of a cookie, or the empty string."""
-    return request.cookies.get(cookie_name(settings, name), "")[:200]
+    return request.cookies.get(cookie_name(settings, name), "")[:4096]
 
 
 def forgery_token(request: Request, settings: Settings) -> str:

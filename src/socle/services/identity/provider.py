@@ -26,8 +26,8 @@ from socle.services.identity import rules
 from socle.services.identity.claims import subject_of
 from socle.services.identity.clients import ClientRegistry
 from socle.services.identity.domain import (
-    GRANT_CODE,
     GRANT_REFRESH,
+    OWN_CLIENT_ID,
     PSC,
     AuthorizationRequest,
     Client,
@@ -47,6 +47,8 @@ QUERIES = Queries("socle.services.identity")
 
 #: Audience of an access token that is meant for the provider itself and the base's own doors (Keycloak's value).
 ACCOUNT_AUDIENCE = "account"
+#: Starts the ``jti`` of a token exchanged for one of the national provider, of which the base has no grant.
+FOREIGN_GRANT = "national"
 #: Authentication methods of the ``amr`` claim (RFC 8176).
 _AMR = {Means.CARD: ("sc", "pin", "mfa"), Means.ECPS: ("swk", "mfa"), Means.SANDBOX: ("pwd",)}
 
@@ -168,7 +170,9 @@ class Provider:
     # Authorization code
 
     async def is_consented(self, request: AuthorizationRequest, subject: str) -> bool:
-        """Whether ``subject`` already let the client read all that it asks for."""
+        """Whether ``subject`` already let the client read all that it asks for; the base's own pages need no asking."""
+        if request.client.client_id == OWN_CLIENT_ID:
+            return True
         async with self._base.database.connection() as connection:
             row = await QUERIES["find_consent"].row(
                 connection, realm=self.realm.name, subject=subject, client_id=request.client.client_id
@@ -376,8 +380,11 @@ class Provider:
 
     async def is_alive(self, claims: Mapping[str, Any]) -> bool:
         """Whether the grant of a token and its session still stand."""
+        prefix = str(claims.get("jti", "")).partition(".")[0]
+        if prefix == FOREIGN_GRANT:
+            return True
         try:
-            grant = UUID(str(claims.get("jti", "")).partition(".")[0])
+            grant = UUID(prefix)
         except ValueError:
             return False
         async with self._base.database.connection() as connection:
@@ -483,6 +490,3 @@ def _refused_refresh() -> OAuthError:
 
 def _at_hash(access_token: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(access_token.encode()).digest()[:16]).rstrip(b"=").decode()
-
-
-__all__ = ["ACCOUNT_AUDIENCE", "GRANT_CODE", "BackchannelLogout", "Provider"]

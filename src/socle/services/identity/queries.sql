@@ -223,3 +223,161 @@ SELECT subject, ins, ins_oid, traits, email FROM identity_persona WHERE subject 
 -- Fictitious citizens whose name starts with a text.
 SELECT subject, ins, ins_oid, traits, email FROM identity_persona
 WHERE search_key LIKE :prefix ORDER BY search_key LIMIT :count;
+
+-- name: open_session
+-- A login into the base's own pages.
+INSERT INTO identity_session (cookie_sha256, space, subject, record, acting, upstream_sid, id_token, csrf, started_at,
+    seen_at)
+VALUES (:cookie_sha256, :space, :subject, :record, :acting, :upstream_sid, :id_token, :csrf, :now, :now);
+
+-- name: touch_session
+-- The living login behind a cookie, marked as seen.
+UPDATE identity_session SET seen_at = :now
+WHERE cookie_sha256 = :cookie_sha256 AND started_at > :oldest_start AND seen_at > :oldest_seen
+RETURNING space, subject, record, acting, upstream_sid, id_token, csrf, started_at;
+
+-- name: choose_acting
+-- The same login, acting as something else.
+UPDATE identity_session SET acting = :acting WHERE cookie_sha256 = :cookie_sha256;
+
+-- name: close_session
+-- Logs out of the base's own pages.
+DELETE FROM identity_session WHERE cookie_sha256 = :cookie_sha256;
+
+-- name: close_sessions_of_upstream
+-- The provider says that a session is over.
+DELETE FROM identity_session WHERE upstream_sid = :upstream_sid;
+
+-- name: close_sessions_of_subject
+-- Logs somebody out everywhere.
+DELETE FROM identity_session WHERE space = :space AND subject = :subject;
+
+-- name: sweep_sessions
+-- Forgets logins that are over.
+DELETE FROM identity_session WHERE seen_at < :before;
+
+-- name: add_account
+-- A new account.
+INSERT INTO identity_account (id, kind, login, name, password_hash, upstream_sub, ins, ins_oid, created_at)
+VALUES (:id, :kind, :login, :name, :password_hash, :upstream_sub, :ins, :ins_oid, :now)
+ON CONFLICT DO NOTHING;
+
+-- name: find_account
+-- An account by its identifier.
+SELECT * FROM identity_account WHERE id = :id AND closed_at IS NULL;
+
+-- name: find_account_by_login
+-- An account by what its holder types.
+SELECT * FROM identity_account WHERE kind = :kind AND login = :login AND closed_at IS NULL;
+
+-- name: find_account_by_upstream
+-- An account by the subject of the upstream provider.
+SELECT * FROM identity_account WHERE upstream_sub = :upstream_sub AND closed_at IS NULL;
+
+-- name: find_account_of_patient
+-- The citizen's account of a patient.
+SELECT * FROM identity_account
+WHERE kind = 'citizen' AND ins = :ins AND ins_oid = :ins_oid AND closed_at IS NULL ORDER BY created_at LIMIT 1;
+
+-- name: list_accounts
+-- Accounts of a kind.
+SELECT id, login, name, created_at FROM identity_account WHERE kind = :kind AND closed_at IS NULL ORDER BY login;
+
+-- name: close_account
+-- The account is no longer used.
+UPDATE identity_account SET closed_at = :now, login = '', upstream_sub = NULL WHERE id = :id AND closed_at IS NULL;
+
+-- name: link_upstream
+-- The account may also be opened by the upstream provider.
+UPDATE identity_account SET upstream_sub = :upstream_sub WHERE id = :id;
+
+-- name: set_password
+-- A new password.
+UPDATE identity_account SET password_hash = :password_hash, failures = 0, locked_until = NULL WHERE id = :id;
+
+-- name: set_totp
+-- The shared secret of the second factor, sealed.
+UPDATE identity_account SET totp_sealed = :totp_sealed, totp_step = 0 WHERE id = :id;
+
+-- name: use_totp_step
+-- A one-time code serves once: later steps alone are accepted.
+UPDATE identity_account SET totp_step = :step WHERE id = :id AND totp_step < :step;
+
+-- name: add_account_failure
+-- One more wrong answer; the fifth locks.
+UPDATE identity_account SET failures = CASE WHEN failures >= 4 THEN 0 ELSE failures + 1 END,
+    locked_until = CASE WHEN failures >= 4 THEN :locked_until ELSE locked_until END
+WHERE id = :id;
+
+-- name: clear_account_failures
+-- A right answer.
+UPDATE identity_account SET failures = 0, locked_until = NULL WHERE id = :id AND failures > 0;
+
+-- name: add_passkey
+-- A passkey of an account.
+INSERT INTO identity_passkey (credential_id, account, public_key, sign_count, name, created_at)
+VALUES (:credential_id, :account, :public_key, :sign_count, :name, :now);
+
+-- name: find_passkey
+-- A passkey by its credential identifier.
+SELECT p.credential_id, p.account, p.public_key, p.sign_count FROM identity_passkey p
+JOIN identity_account a ON a.id = p.account AND a.closed_at IS NULL AND a.kind = :kind
+WHERE p.credential_id = :credential_id;
+
+-- name: list_passkeys
+-- Passkeys of an account.
+SELECT credential_id, name, created_at FROM identity_passkey WHERE account = :account ORDER BY created_at;
+
+-- name: use_passkey
+-- Remembers the counter of a passkey.
+UPDATE identity_passkey SET sign_count = :sign_count WHERE credential_id = :credential_id;
+
+-- name: remove_passkey
+-- Takes a passkey away.
+DELETE FROM identity_passkey WHERE account = :account AND credential_id = :credential_id;
+
+-- name: clear_recovery_codes
+-- New codes replace the old ones.
+DELETE FROM identity_recovery_code WHERE account = :account;
+
+-- name: add_recovery_code
+-- A code for the day when the second factor is lost.
+INSERT INTO identity_recovery_code (account, code_sha256) VALUES (:account, :code_sha256);
+
+-- name: use_recovery_code
+-- A recovery code serves once.
+DELETE FROM identity_recovery_code WHERE account = :account AND code_sha256 = :code_sha256;
+
+-- name: add_activation
+-- The provisional code of a letter.
+INSERT INTO identity_activation (code_sha256, ins, ins_oid, name, expires_at)
+VALUES (:code_sha256, :ins, :ins_oid, :name, :expires_at);
+
+-- name: use_activation
+-- A provisional code serves once.
+UPDATE identity_activation SET used_at = :now
+WHERE code_sha256 = :code_sha256 AND used_at IS NULL AND expires_at > :now RETURNING ins, ins_oid, name;
+
+-- name: add_mandate
+-- Somebody may act on somebody's record.
+INSERT INTO identity_mandate (patient_key, id, ins, ins_oid, holder_name, birth_date, account, role, starts_at, ends_at,
+    evidence, granted_by, created_at)
+VALUES (:patient_key, :id, :ins, :ins_oid, :holder_name, :birth_date, :account, :role, :starts_at, :ends_at,
+    :evidence, :granted_by, :now);
+
+-- name: revoke_mandate
+-- Ends a mandate now.
+UPDATE identity_mandate SET revoked_at = :now
+WHERE patient_key = :patient_key AND id = :id AND revoked_at IS NULL;
+
+-- name: list_mandates_of_account
+-- On whose records an account may act, ended mandates included.
+SELECT patient_key, id, ins, ins_oid, holder_name, birth_date, account, role, starts_at, ends_at, evidence, granted_by,
+    revoked_at
+FROM identity_mandate WHERE account = :account ORDER BY holder_name, created_at;
+
+-- name: list_mandates_of_patient
+-- Who may act on a record, ended mandates included.
+SELECT m.patient_key, m.id, m.ins, m.ins_oid, m.holder_name, m.birth_date, m.account, m.role, m.starts_at, m.ends_at,
+    m.evidence, m.granted_by, m.revoked_at
+FROM identity_mandate m WHERE m.patient_key = :patient_key ORDER BY m.created_at;

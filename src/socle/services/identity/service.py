@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -15,21 +16,32 @@ from socle.platform.switches import Switches, no_switches
 from socle.platform.trust import TrustStore
 from socle.services.directory.domain import Professional
 from socle.services.directory.service import DirectoryService
+from socle.services.identity.accounts import Accounts
 from socle.services.identity.cards import CardReader
 from socle.services.identity.challenges import Challenges
-from socle.services.identity.claims import userinfo
+from socle.services.identity.claims import read_userinfo, userinfo
 from socle.services.identity.domain import FRANCECONNECT, PSC, Client, Means, TokenResponse
-from socle.services.identity.errors import invalid_token
+from socle.services.identity.errors import InvalidToken, invalid_token
 from socle.services.identity.exchange import is_bound_to
 from socle.services.identity.keys import KeyRing
+from socle.services.identity.mandates import Mandates
 from socle.services.identity.personas import Personas, pivot_claims
 from socle.services.identity.provider import ACCOUNT_AUDIENCE, Provider
+from socle.services.identity.relying_party import Upstream, national_psc
+from socle.services.identity.sessions import Sessions
 from socle.services.identity.situation import Context, actor_of, read_context
-from socle.standards.errors import NotAuthenticated, NotFound, Text
+from socle.standards.errors import InvalidContent, NotAuthenticated, NotFound, Text
+from socle.standards.ids.ins import Ins
+from socle.standards.ids.traits import FRANCE, Traits
 
 #: A verified token is believed this long without asking the database again: so a revocation takes a second.
 _BELIEVED_S = 1.0
+#: The same for a token of the national provider, that introspection by network answers for.
+_NATIONAL_S = 30.0
 _BELIEVED = 10_000
+
+#: Finds the INS of the one person who bears the traits.
+FindPatient = Callable[[Traits], Awaitable[Ins | None]]
 
 #: The client that sandbox tokens are given to.
 SANDBOX_CLIENT = Client(client_id="socle-sandbox", name="Bac à sable Socle")
@@ -45,6 +57,7 @@ class IdentityService:
         *,
         trust: TrustStore | None = None,
         switches: Switches = no_switches,
+        find_patient: FindPatient | None = None,
     ) -> None:
         self.base = base
         self.directory = directory
@@ -56,6 +69,12 @@ class IdentityService:
         self.challenges = Challenges(base, self.psc)
         self.cards = CardReader(base, directory, trust, switches)
         self.personas = Personas(base)
+        self.accounts = Accounts(base)
+        self.mandates = Mandates(base)
+        self.sessions = Sessions(base)
+        self._find_patient = find_patient or self.personas.match
+        #: The national provider, where one is configured; ``None``: the base's own.
+        self.national: Upstream | None = national_psc(base)
         self._believed: OrderedDict[bytes, tuple[float, dict[str, Any]]] = OrderedDict()
 
     async def verify_access_token(
@@ -96,7 +115,7 @@ class IdentityService:
             )
         if "cnf" not in claims and "scope_all" not in str(claims.get("scope", "")).split():
             raise invalid_token("Le jeton n'a pas la portée scope_all.", "The token lacks scope_all.")
-        professional = await self.find_professional(str(claims.get("preferred_username", "")))
+        professional = await self._professional_of(token, claims)
         act = claims.get("act") or {}
         software = str(act.get("lps_nom") or claims.get("azp", ""))
         return actor_of(professional, context, software=software, origin=origin)
@@ -104,15 +123,22 @@ class IdentityService:
     async def _believe(self, token: str) -> dict[str, Any]:
         key, now = hashlib.sha256(token.encode()).digest(), time.monotonic()
         believed = self._believed.get(key)
-        if believed is not None and now - believed[0] < _BELIEVED_S:
+        if believed is not None and now - believed[0] < (_BELIEVED_S if self.national is None else _NATIONAL_S):
             if believed[1]["exp"] > self.base.clock().timestamp():
                 return believed[1]
             del self._believed[key]
-        claims = await self.psc.read_access_token(token)
+        claims = await self.read_psc_token(token)
         self._believed[key] = (now, claims)
         if len(self._believed) > _BELIEVED:
             self._believed.popitem(last=False)
         return claims
+
+    async def _professional_of(self, token: str, claims: Mapping[str, Any]) -> Professional:
+        id_nat = str(claims.get("preferred_username", ""))
+        if self.national is not None and claims.get("iss") == self.national.issuer:
+            known = await self.directory.professional(id_nat)
+            return known or read_userinfo(await self.national.userinfo(token))
+        return await self.find_professional(id_nat)
 
     async def find_professional(self, id_nat: str) -> Professional:
         """The professional of the directory. Raises ``InvalidToken`` when there is none."""
@@ -122,8 +148,35 @@ class IdentityService:
         return found
 
     async def read_psc_token(self, token: str) -> dict[str, Any]:
-        """The claims of a Pro Santé Connect access token. Raises ``InvalidToken``."""
-        return await self.psc.read_access_token(token)
+        """The claims of a Pro Santé Connect access token, of the base or of the nation. Raises ``InvalidToken``."""
+        if self.national is None or await self._is_own(token):
+            return await self.psc.read_access_token(token)
+        claims = await self.national.introspect(token)
+        if claims.get("active") is not True or claims.get("iss") != self.national.issuer:
+            raise invalid_token("Pro Santé Connect ne reconnaît pas ce jeton.", "Pro Santé Connect denies this token.")
+        return claims | {"aud": ACCOUNT_AUDIENCE, "preferred_username": claims.get("SubjectNameID", "")}
+
+    async def _is_own(self, token: str) -> bool:
+        try:
+            await self.keys.verify(token)
+        except InvalidToken:
+            return False
+        return True
+
+    async def find_ins(self, pivot: Mapping[str, Any]) -> Ins | None:
+        """The INS of who bears these FranceConnect claims, if exactly one person does."""
+        place, country = str(pivot.get("birthplace") or ""), str(pivot.get("birthcountry") or "")
+        try:
+            traits = Traits.of(
+                str(pivot.get("family_name", "")),
+                str(pivot.get("given_name", "")),
+                "M" if pivot.get("gender") == "male" else "F",
+                str(pivot.get("birthdate", "")),
+                place or (country if country != FRANCE else ""),
+            )
+        except InvalidContent:
+            return None
+        return await self._find_patient(traits)
 
     async def name_of(self, provider: Provider, subject: str) -> str:
         """How the person behind ``subject`` is called on a page."""

@@ -44,7 +44,7 @@ async def sweep(service: IdentityService, _payload: bytes) -> None:
     """Deletes grants, sessions, requests and assertions over for a day or more."""
     before = service.base.clock() - _KEPT
     async with service.base.database.transaction() as connection:
-        for name in ("sweep_grants", "sweep_sso", "sweep_challenges", "sweep_assertions"):
+        for name in ("sweep_grants", "sweep_sso", "sweep_sessions", "sweep_challenges", "sweep_assertions"):
             await QUERIES[name].execute(connection, before=before)
 
 

@@ -1,0 +1,126 @@
+"""Logins into the base's own pages, kept on the server; the browser holds a random cookie and nothing else.
+
+A cookie is drawn anew at each login (no fixation), kept as SHA-256, sent to this host alone. A session ends after four
+hours, or thirty minutes without a request: never longer than a Pro Santé Connect session.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from socle.platform.base import Base
+from socle.platform.database import Queries
+from socle.services.identity.domain import new_secret, sha256
+from socle.services.identity.pages import clear_cookie, read_cookie, set_cookie
+
+QUERIES = Queries("socle.services.identity")
+
+_LONGEST: Final = timedelta(hours=4)
+_IDLE: Final = timedelta(minutes=30)
+
+
+class Space(StrEnum):
+    """Which part of the site a login opens. Each has its own cookie: one browser may hold all three."""
+
+    PROFESSIONAL = "professionnel"
+    CITIZEN = "citoyen"
+    OPERATOR = "operateur"
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One login. ``record`` is what was learnt at login (JSON), ``acting`` the choice made since."""
+
+    space: Space
+    subject: str
+    record: str
+    acting: str
+    upstream_sid: str
+    id_token: str
+    csrf: str
+    started_at: datetime
+
+
+class Sessions:
+    """Opens, finds and closes logins."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+        self._settings = base.settings
+
+    async def open(
+        self,
+        response: Response,
+        space: Space,
+        subject: str,
+        *,
+        record: str = "",
+        acting: str = "",
+        upstream_sid: str = "",
+        id_token: str = "",
+    ) -> None:
+        """Logs ``subject`` in: a new session, its cookie in ``response``."""
+        cookie = new_secret()
+        async with self._base.database.connection() as connection:
+            await QUERIES["open_session"].execute(
+                connection,
+                cookie_sha256=sha256(cookie),
+                space=space.value,
+                subject=subject,
+                record=record,
+                acting=acting,
+                upstream_sid=upstream_sid,
+                id_token=id_token,
+                csrf=new_secret(),
+                now=self._base.clock(),
+            )
+        set_cookie(response, self._settings, space.value, cookie)
+
+    async def find(self, request: Request, space: Space) -> Session | None:
+        """The living login of this browser in ``space``."""
+        cookie = read_cookie(request, self._settings, space.value)
+        if not cookie:
+            return None
+        now = self._base.clock()
+        async with self._base.database.connection() as connection:
+            row = await QUERIES["touch_session"].row(
+                connection,
+                cookie_sha256=sha256(cookie),
+                now=now,
+                oldest_start=now - _LONGEST,
+                oldest_seen=now - _IDLE,
+            )
+        # A cookie moved under another space's name opens nothing.
+        if row is None or row["space"] != space.value:
+            return None
+        return Session(**(dict(row) | {"space": space}))
+
+    async def act_as(self, request: Request, space: Space, acting: str) -> None:
+        """Remembers as what this login acts from now on."""
+        async with self._base.database.connection() as connection:
+            await QUERIES["choose_acting"].execute(
+                connection, acting=acting, cookie_sha256=sha256(read_cookie(request, self._settings, space.value))
+            )
+
+    async def close(self, request: Request, response: Response, space: Space) -> None:
+        """Logs out of ``space``."""
+        async with self._base.database.connection() as connection:
+            await QUERIES["close_session"].execute(
+                connection, cookie_sha256=sha256(read_cookie(request, self._settings, space.value))
+            )
+        clear_cookie(response, self._settings, space.value)
+
+    async def close_upstream(self, upstream_sid: str) -> int:
+        """Closes the sessions opened under a provider's session; returns how many."""
+        async with self._base.database.connection() as connection:
+            return await QUERIES["close_sessions_of_upstream"].execute(connection, upstream_sid=upstream_sid)
+
+    async def close_all(self, space: Space, subject: str) -> None:
+        """Logs ``subject`` out everywhere (new password, closed account)."""
+        async with self._base.database.connection() as connection:
+            await QUERIES["close_sessions_of_subject"].execute(connection, space=space.value, subject=subject)
