@@ -1,7 +1,6 @@
 """TD0.2 to TD0.4, TD1.6 and the citizen's powers: authorisations, blocks, settings, mandates.
 
-A change of rights first locks the record alone, so it waits for the reads under way; when it is answered, every later
-read sees it.
+A change of rights is in force when it is answered: see ``context``.
 """
 
 from __future__ import annotations
@@ -132,10 +131,11 @@ async def set_authorization(
                 values["now"] = visit.now
             await record_store.QUERIES[name].execute(connection, **values)
         await record_store.touch_record(connection, visit.key)
-        rights = await record_store.caller_rights(connection, visit.key, holder)
+        found = await record_store.find_record(connection, visit.key, holder)
+        assert found is not None
         subject = Subject("authorization", holder.structure if care_team else holder.id, action.value)
         await ctx.trace(connection, visit, Action.UPDATE, F.AUTHORIZE, door, (subject,))
-        return status_of(visit, rights)
+        return status_of(visit, found.rights)
 
 
 def _authorization(

@@ -1,6 +1,10 @@
 """What all use cases of the DMP share: the platform, the policy, what the composition root gave, and the way in.
 
-``attempt`` traces refusals, ``visit`` locks the record and decides. Every use case goes through both.
+Every use case goes through ``attempt`` (which traces refusals), ``visit`` (which decides) and ``trace``.
+
+A revocation holds from its answer on, without readers locking anything: whoever changes a right counts up the record's
+version and then appends to the patient's chain of traces, which one transaction at a time can do. Whoever uses a right
+appends to the same chain last, and then looks whether the version is still the one on which it was decided.
 """
 
 from __future__ import annotations
@@ -20,8 +24,9 @@ from socle.platform.database import Connection
 from socle.platform.patient_key import patient_key
 from socle.services.dmp import record_store
 from socle.services.dmp.domain import CallerRights, Door, Function, Notice, NoticeKind, Record
-from socle.services.dmp.errors import refusal, rule_of
+from socle.services.dmp.errors import refusal, rights_changed, rule_of
 from socle.services.dmp.matrice import load_matrix
+from socle.services.dmp.record_store import Found
 from socle.services.dmp.rules import Allowed, Policy, Refused, Sight, decide, sight_of
 from socle.services.ins.domain import Identity, Merge
 from socle.standards.errors import SocleError
@@ -74,6 +79,9 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     function: Function
     now: datetime
     policy: Policy
+    version: int
+    #: The record is locked: nobody else changes it meanwhile.
+    is_alone: bool = False
 
     @property
     def sight(self) -> Sight:
@@ -147,39 +155,44 @@ class DmpContext:
         of_record: bool = False,
         for_change: bool = False,
     ) -> Visit:
-        """Locks the record of ``patient``, reads the caller's rights, decides. Raises the refusal.
+        """The record of ``patient`` and what its rights allow the caller. Raises the refusal.
 
-        What it decided stays true until the transaction ends: whoever changes a right waits for it.
+        ``for_change`` also makes other changes of the record wait. Close a visit with ``trace``.
         """
-        record, rights = await self.look(connection, attempt, actor, patient, for_change=for_change)
+        found = await self.look(connection, attempt, actor, patient, for_change=for_change)
         now = self.base.clock()
         if actor.patient is not None and isinstance(patient, Ins) and actor.patient != patient:
             raise refusal("credential-of-another-patient", of_record=of_record)
+        record, rights = (found.record, found.rights) if found else (None, CallerRights())
         decision = decide(function, actor, record, rights, now, self.policy)
         if isinstance(decision, Refused):
             raise refusal(decision.rule, of_record=of_record)
-        if record is None:
+        if found is None:
             raise refusal("record-unknown", of_record=of_record)
         return Visit(
             actor=actor,
-            key=record.patient_key,
-            record=record,
-            rights=rights,
+            key=found.record.patient_key,
+            record=found.record,
+            rights=found.rights,
             allowed=decision,
             function=function,
             now=now,
             policy=self.policy,
+            version=found.version,
+            is_alone=for_change,
         )
 
     async def look(
         self, connection: Connection, attempt: Attempt, actor: Actor, patient: Ins | UUID, *, for_change: bool = False
-    ) -> tuple[Record | None, CallerRights]:
-        """The record of ``patient``, locked, and what it says of the caller. Decides nothing."""
+    ) -> Found | None:
+        """The record of ``patient`` and what it says of the caller. Decides nothing."""
         key = patient_key(patient) if isinstance(patient, Ins) else patient
-        record = await record_store.lock_record(connection, key, for_change=for_change)
-        if record is not None:
+        if for_change:
+            await record_store.lock_record(connection, key)
+        found = await record_store.find_record(connection, key, actor)
+        if found is not None:
             attempt.patient_key = key
-        return record, await record_store.caller_rights(connection, key, actor)
+        return found
 
     async def trace(
         self,
@@ -191,7 +204,10 @@ class DmpContext:
         subjects: tuple[Subject, ...] = (),
         outcome: Outcome = Outcome.SUCCESS,
     ) -> None:
-        """Appends the trace of a use that was allowed; the last statement of its transaction."""
+        """Appends the trace of an allowed use, then makes sure that it still is allowed: the last step of a transaction.
+
+        Raises the refusal if the right was withdrawn meanwhile, ``Unavailable`` if something else about it changed.
+        """
         await self.base.audit.record(
             connection,
             AuditEvent(
@@ -206,6 +222,19 @@ class DmpContext:
                 is_secret=visit.actor.is_secret,
             ),
         )
+
+        if not visit.is_alone and await record_store.rights_version(connection, visit.key) != visit.version:
+            await self._confirm(connection, visit)
+
+    async def _confirm(self, connection: Connection, visit: Visit) -> None:
+        found = await record_store.find_record(connection, visit.key, visit.actor)
+        if found is not None and (found.record, found.rights) == (visit.record, visit.rights):
+            return
+        record, rights = (found.record, found.rights) if found else (None, CallerRights())
+        decision = decide(visit.function, visit.actor, record, rights, visit.now, visit.policy)
+        if isinstance(decision, Refused):
+            raise refusal(decision.rule)
+        raise rights_changed()
 
     async def trace_alone(
         self, connection: Connection, actor: Actor, action: Action, transaction: str, door: Door, right: str

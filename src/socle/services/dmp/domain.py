@@ -6,7 +6,7 @@ Source: fact sheets "dmp-exchange" §1.6–1.8, §5–6 and "citizen" §2–4, �
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -125,10 +125,6 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 MAJORITY_YEARS = 18
-#: Time after which a document hidden pending an announcement consultation shows by itself (R1111-53: one month).
-ANNOUNCEMENT_DAYS = 30
-#: Time after which the holder is told that a document awaits an announcement (R1111-53: two weeks).
-ANNOUNCEMENT_NOTICE = timedelta(days=14)
 
 
 # --- rights -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from socle.platform.audit import Action
 from socle.platform.clock import to_dtm
 from socle.platform.database import Connection
 from socle.services.dmp import store
-from socle.services.dmp.context import DmpContext, Visit
+from socle.services.dmp.context import Attempt, DmpContext, Visit
 from socle.services.dmp.domain import DocumentChange, Door, Function, SubmissionReceipt
 from socle.services.dmp.errors import conflict, invalid, no_such_document, refusal
 from socle.services.dmp.feeding import Registration, name_in_message, receipt_of, register, subjects_of
@@ -21,7 +21,7 @@ from socle.services.dmp.lineage import with_effective_visibility
 from socle.services.dmp.rules import CITIZENS, decide_visibility_change, visibility_of
 from socle.services.dmp.store import StoredEntry, to_urn
 from socle.services.dmp.submission import Prepared, new_oid, prepare_update, with_visibility
-from socle.standards.errors import Forbidden, Text
+from socle.standards.errors import Forbidden, SocleError, Text
 from socle.standards.ids.ins import Ins
 from socle.standards.xds.model import (
     Association,
@@ -126,7 +126,7 @@ async def patch(
         ctx.attempt(actor, Action.UPDATE, transaction, door) as attempt,
         ctx.base.database.transaction() as connection,
     ):
-        visit = await ctx.visit(connection, attempt, Function.LOCATE, actor, patient)
+        visit = await _visit(ctx, connection, attempt, actor, patient, unique_id)
         current = await _by_any_id(connection, visit, unique_id)
         if version is not None and version != current.entry.version:
             raise _other_version(current)
@@ -148,6 +148,18 @@ async def patch(
             prepared = _own_submission(visit, edit, links, ctx.base.settings.repository_unique_id)
             await _write(ctx, connection, visit, edit, prepared, door, transaction)
         return current.entry
+
+
+async def _visit(
+    ctx: DmpContext, connection: Connection, attempt: Attempt, actor: Actor, patient: Ins | UUID, unique_id: str
+) -> Visit:
+    """A record that the caller did not name is not told of by a refusal."""
+    try:
+        return await ctx.visit(connection, attempt, Function.LOCATE, actor, patient)
+    except SocleError as error:
+        if isinstance(patient, UUID):
+            raise no_such_document(unique_id) from error
+        raise
 
 
 async def mask(

@@ -16,6 +16,7 @@ from socle.standards.errors import (
     NotFound,
     SocleError,
     Text,
+    Unavailable,
 )
 
 
@@ -300,4 +301,14 @@ def no_such_document(location: str = "") -> NotFound:
         Text("Il n'y a pas de document de cet identifiant.", "There is no document of this identifier."),
         location=location,
         requirement="IHE ITI TF-2 §3.43",
+    )
+
+
+def rights_changed() -> Unavailable:
+    """The holder changed something about the caller's rights while the request ran."""
+    return Unavailable(
+        "XDSRegistryBusy",
+        Text("Les droits sur ce dossier viennent de changer.", "The rights on this record have just changed."),
+        remedy=Text("Refaites la demande.", "Make the request again."),
+        requirement="CSP R1111-46",
     )

@@ -13,9 +13,8 @@ from socle.platform.audit import Action, AuditEvent, Subject
 from socle.platform.database import Connection
 from socle.platform.patient_key import patient_key
 from socle.services.dmp import record_store
-from socle.services.dmp.context import Attempt, DmpContext, Visit, birth_date_of
+from socle.services.dmp.context import Attempt, DmpContext, birth_date_of
 from socle.services.dmp.domain import (
-    ANNOUNCEMENT_NOTICE,
     CallerRights,
     ClosingReason,
     Door,
@@ -37,8 +36,6 @@ BASE_ACTOR = Actor(
     kind=ActorKind.BASE, id="socle", name="Socle", authentication=AuthenticationMode.BASE, software="socle"
 )
 _SWEPT_AT_ONCE = 1000
-#: The shortest month, so that the two weeks' notice is never late.
-_MONTH = timedelta(days=28)
 _AWAITED = (
     "Un professionnel souhaite vous présenter un document lors d'une consultation.",
     "A professional wishes to present a document to you at a consultation.",
@@ -139,7 +136,10 @@ async def reopen_record(ctx: DmpContext, actor: Actor, ins: Ins, door: Door) -> 
         ctx.base.database.transaction() as connection,
     ):
         visit = await ctx.visit(connection, attempt, F.REOPEN, actor, ins, of_record=True, for_change=True)
-        if visit.record.state is not RecordState.CLOSED or await _is_merged(connection, visit):
+        if (
+            visit.record.state is not RecordState.CLOSED
+            or await record_store.lock_record(connection, visit.key) is not None
+        ):
             raise _found(visit.record)
         record = msgspec.structs.replace(
             visit.record,
@@ -154,17 +154,13 @@ async def reopen_record(ctx: DmpContext, actor: Actor, ins: Ins, door: Door) -> 
         return record
 
 
-async def _is_merged(connection: Connection, visit: Visit) -> bool:
-    row = await record_store.QUERIES["lock_record_for_change"].row(connection, patient_key=visit.key)
-    return row is not None and row["merged_into"] is not None
-
-
 async def destroy(ctx: DmpContext, key: UUID, *, at_once: bool = False) -> bool:
     """Destroys a closed record whose time is over (or ``at_once``): rows go, then the key without which objects are
     unreadable. The state stays, so that the record does not open again by itself. Idempotent.
     """
     async with ctx.base.database.transaction() as connection:
-        record = await record_store.lock_record(connection, key, for_change=True)
+        found = await ctx.look(connection, Attempt(), BASE_ACTOR, key, for_change=True)
+        record = found.record if found else None
         now = ctx.base.clock()
         is_due = record is not None and record.destroyed_after is not None and record.destroyed_after <= now
         if record is None or record.state is not RecordState.CLOSED or not (is_due or at_once):
@@ -200,9 +196,7 @@ async def sweep(ctx: DmpContext) -> int:
     async with ctx.base.database.connection() as connection:
         to_open = await record_store.records_to_open(connection, now, _SWEPT_AT_ONCE)
         to_destroy = await record_store.records_to_destroy(connection, now, _SWEPT_AT_ONCE)
-        waiting = await record_store.awaited_announcements(
-            connection, now, now + _MONTH - ANNOUNCEMENT_NOTICE, _SWEPT_AT_ONCE
-        )
+        waiting = await record_store.awaited_announcements(connection, now, _SWEPT_AT_ONCE)
     for ins in to_open:
         try:
             await open_due(ctx, ins)
@@ -261,23 +255,23 @@ async def _change(
 async def _found_or_added(
     ctx: DmpContext, connection: Connection, attempt: Attempt, actor: Actor, ins: Ins, function: Function
 ) -> tuple[Record, CallerRights]:
-    record, rights = await ctx.look(connection, attempt, actor, ins, for_change=True)
+    found = await ctx.look(connection, attempt, actor, ins, for_change=True)
     if actor.patient is not None and actor.patient != ins:
         raise refusal("credential-of-another-patient", of_record=True)
-    if record is None:
-        decision = decide(function, actor, None, rights, ctx.base.clock(), ctx.policy)
+    if found is None:
+        decision = decide(function, actor, None, CallerRights(), ctx.base.clock(), ctx.policy)
         if isinstance(decision, Refused):
             raise refusal(decision.rule, of_record=True)
     identity = await ctx.identities.find(connection, ins)
     if identity is None or identity.sendable_ins != ins:
         raise refusal("identity-not-qualified", of_record=True)
     birth_date = birth_date_of(identity)
-    if record is None:
+    if found is None:
         new = Record(patient_key=patient_key(ins), ins=ins, state=RecordState.NONE, birth_date=birth_date)
         await record_store.add_record(connection, new)
-        record, rights = await ctx.look(connection, attempt, actor, ins, for_change=True)
-        assert record is not None
-    return msgspec.structs.replace(record, birth_date=birth_date), rights
+        found = await ctx.look(connection, attempt, actor, ins, for_change=True)
+        assert found is not None
+    return msgspec.structs.replace(found.record, birth_date=birth_date), found.rights
 
 
 def _found(record: Record) -> Conflict:

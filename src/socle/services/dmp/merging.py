@@ -82,7 +82,8 @@ async def _lock_both(
     """Both records, locked in one order whichever is which."""
     found: dict[Ins, Record | None] = {}
     for ins in sorted((first, second), key=patient_key):
-        found[ins], _ = await ctx.look(connection, Attempt(), BASE_ACTOR, ins, for_change=True)
+        known = await ctx.look(connection, Attempt(), BASE_ACTOR, ins, for_change=True)
+        found[ins] = known.record if known else None
     return found[first], found[second]
 
 

@@ -1,21 +1,18 @@
--- name: lock_record
--- The record of a patient. Shared lock: whoever changes a right waits until this transaction ends, and the other way.
-SELECT * FROM dmp_record WHERE patient_key = :patient_key FOR SHARE;
-
 -- name: record_state
 -- Whether a record is open, without locking it.
 SELECT state FROM dmp_record WHERE patient_key = :patient_key;
 
--- name: lock_record_for_change
--- The record of a patient, alone: after this no reader is under way.
-SELECT * FROM dmp_record WHERE patient_key = :patient_key FOR UPDATE;
+-- name: lock_record
+-- Makes changes of one record wait for each other.
+SELECT merged_into FROM dmp_record WHERE patient_key = :patient_key FOR UPDATE;
 
--- name: caller_rights
--- All that a record says of one caller: blocks of the person or the structure, authorisation, care team, mandate.
-SELECT
-    EXISTS (SELECT FROM dmp_block b WHERE b.patient_key = k.key AND b.target_id = ANY (:ids::text[])
+-- name: find_record_and_rights
+-- The record of a patient, and all that it says of one caller: blocks of the person or the structure, authorisation,
+-- care team, mandate.
+SELECT r.*,
+    EXISTS (SELECT FROM dmp_block b WHERE b.patient_key = r.patient_key AND b.target_id = ANY (:ids::text[])
         AND b.scope = 'consultation') AS is_blocked,
-    EXISTS (SELECT FROM dmp_block b WHERE b.patient_key = k.key AND b.target_id = ANY (:ids::text[])
+    EXISTS (SELECT FROM dmp_block b WHERE b.patient_key = r.patient_key AND b.target_id = ANY (:ids::text[])
         AND b.scope = 'feed') AS is_feed_opposed,
     a.holder_id, a.holding, a.name, a.profession, a.granted_at, a.expires_at, a.is_medecin_traitant, a.is_secret,
     a.revoked_at,
@@ -23,10 +20,16 @@ SELECT
     t.revoked_at AS team_revoked_at,
     m.agent_id, m.kind, m.scope, m.name AS agent_name, m.starts_at, m.ends_at, m.revoked_at AS mandate_revoked_at,
     m.proof
-FROM (SELECT :patient_key::uuid AS key) k
-LEFT JOIN dmp_authorization a ON a.patient_key = k.key AND a.holder_id = :actor_id
-LEFT JOIN dmp_authorization t ON t.patient_key = k.key AND t.holder_id = :structure AND t.holding = 'structure'
-LEFT JOIN dmp_mandate m ON m.patient_key = k.key AND m.agent_id = :actor_id;
+FROM dmp_record r
+LEFT JOIN dmp_authorization a ON a.patient_key = r.patient_key AND a.holder_id = :actor_id
+LEFT JOIN dmp_authorization t ON t.patient_key = r.patient_key AND t.holder_id = :structure
+    AND t.holding = 'structure'
+LEFT JOIN dmp_mandate m ON m.patient_key = r.patient_key AND m.agent_id = :actor_id
+WHERE r.patient_key = :patient_key;
+
+-- name: rights_version
+-- Changes whenever the record or a right on it does.
+SELECT rights_version FROM dmp_record WHERE patient_key = :patient_key;
 
 -- name: add_record
 -- A record that did not exist; nothing if it does.
@@ -46,7 +49,7 @@ WHERE patient_key = :patient_key;
 UPDATE dmp_record SET merged_into = :target WHERE patient_key = :patient_key;
 
 -- name: touch_record
--- A right changed. Waits for the readers under way, and makes later ones wait until the change is committed.
+-- A right changed: whoever decided on what was before finds out before committing.
 UPDATE dmp_record SET rights_version = rights_version + 1 WHERE patient_key = :patient_key;
 
 -- name: records_to_open
@@ -155,9 +158,10 @@ SELECT * FROM dmp_notice WHERE delivered_at IS NULL ORDER BY at LIMIT :count FOR
 UPDATE dmp_notice SET delivered_at = :now WHERE patient_key = :patient_key AND notice_id = :notice_id;
 
 -- name: awaited_announcements
--- Documents hidden from the holder whose two weeks are over: those announced before a time, not told yet.
+-- Documents that have been hidden from the holder for two weeks, not told of yet.
 SELECT e.patient_key, e.logical_id FROM dmp_entry e
-WHERE e.is_latest AND e.announced_at > :now AND e.announced_at <= :announced_before AND e.status = 'Approved'
+WHERE e.is_latest AND e.announced_at > :now AND e.status = 'Approved'
+    AND e.announced_at <= (:now::timestamptz - interval '14 days') + interval '1 month'
     AND e.visibility & 2 <> 0
     AND NOT EXISTS (SELECT FROM dmp_notice n WHERE n.patient_key = e.patient_key
         AND n.dedupe_key = 'awaited-announcement:' || e.logical_id || ':')

@@ -34,50 +34,36 @@ from socle.standards.ids.ins import Ins
 QUERIES = Queries("socle.services.dmp")
 
 
-async def lock_record(connection: Connection, patient_key: UUID, *, for_change: bool = False) -> Record | None:
-    """The record, locked until the transaction ends: shared by readers, alone ``for_change``."""
-    name = "lock_record_for_change" if for_change else "lock_record"
-    row = await QUERIES[name].row(connection, patient_key=patient_key)
-    return None if row is None else _record(row)
+class Found(msgspec.Struct, frozen=True):
+    """A record with what it says of one caller. ``version`` changes whenever any of it may have."""
+
+    record: Record
+    rights: CallerRights
+    version: int
 
 
-async def caller_rights(connection: Connection, patient_key: UUID, actor: Actor) -> CallerRights:
-    """All that the record says of ``actor``. Call it after ``lock_record``, so that what it reads stays true."""
-    row = await QUERIES["caller_rights"].row(
+async def lock_record(connection: Connection, patient_key: UUID) -> UUID | None:
+    """Makes changes of one record wait for each other; returns into which record it was merged, if it was."""
+    row = await QUERIES["lock_record"].row(connection, patient_key=patient_key)
+    return None if row is None else row["merged_into"]
+
+
+async def find_record(connection: Connection, patient_key: UUID, actor: Actor) -> Found | None:
+    """The record, and all that it says of ``actor``."""
+    row = await QUERIES["find_record_and_rights"].row(
         connection,
         patient_key=patient_key,
         actor_id=actor.id,
         structure=actor.structure,
         ids=[one for one in (actor.id, actor.structure) if one],
     )
-    assert row is not None
-    return CallerRights(
-        is_blocked=row["is_blocked"],
-        is_feed_opposed=row["is_feed_opposed"],
-        authorization=_authorization(row) if row["holder_id"] else None,
-        care_team=Authorization(
-            holder_id=row["team_id"],
-            holding=Holding.STRUCTURE,
-            name=row["team_name"],
-            granted_at=row["team_granted_at"],
-            expires_at=row["team_expires_at"],
-            revoked_at=row["team_revoked_at"],
-        )
-        if row["team_id"]
-        else None,
-        mandate=Mandate(
-            agent_id=row["agent_id"],
-            kind=MandateKind(row["kind"]),
-            scope=MandateScope(row["scope"]),
-            name=row["agent_name"],
-            starts_at=row["starts_at"],
-            ends_at=row["ends_at"],
-            revoked_at=row["mandate_revoked_at"],
-            proof=row["proof"],
-        )
-        if row["agent_id"]
-        else None,
-    )
+    return None if row is None else Found(_record(row), _rights(row), row["rights_version"])
+
+
+async def rights_version(connection: Connection, patient_key: UUID) -> int:
+    """Changes whenever the record or a right on it does."""
+    row = await QUERIES["rights_version"].row(connection, patient_key=patient_key)
+    return -1 if row is None else int(row["rights_version"])
 
 
 async def state_of(connection: Connection, patient_key: UUID) -> RecordState:
@@ -122,7 +108,7 @@ async def change_record(connection: Connection, record: Record) -> None:
 
 
 async def touch_record(connection: Connection, patient_key: UUID) -> None:
-    """Waits for the readers under way and keeps later ones out until the change of a right is committed."""
+    """Says that a right changed: whoever decided on what was before finds out before committing."""
     await QUERIES["touch_record"].execute(connection, patient_key=patient_key)
 
 
@@ -254,6 +240,36 @@ def _record(row: asyncpg.Record) -> Record:
     )
 
 
+def _rights(row: asyncpg.Record) -> CallerRights:
+    return CallerRights(
+        is_blocked=row["is_blocked"],
+        is_feed_opposed=row["is_feed_opposed"],
+        authorization=_authorization(row) if row["holder_id"] else None,
+        care_team=Authorization(
+            holder_id=row["team_id"],
+            holding=Holding.STRUCTURE,
+            name=row["team_name"],
+            granted_at=row["team_granted_at"],
+            expires_at=row["team_expires_at"],
+            revoked_at=row["team_revoked_at"],
+        )
+        if row["team_id"]
+        else None,
+        mandate=Mandate(
+            agent_id=row["agent_id"],
+            kind=MandateKind(row["kind"]),
+            scope=MandateScope(row["scope"]),
+            name=row["agent_name"],
+            starts_at=row["starts_at"],
+            ends_at=row["ends_at"],
+            revoked_at=row["mandate_revoked_at"],
+            proof=row["proof"],
+        )
+        if row["agent_id"]
+        else None,
+    )
+
+
 def _authorization(row: asyncpg.Record) -> Authorization:
     return Authorization(
         holder_id=row["holder_id"],
@@ -333,11 +349,7 @@ async def records_to_destroy(connection: Connection, now: datetime, count: int) 
     return [row["patient_key"] for row in rows]
 
 
-async def awaited_announcements(
-    connection: Connection, now: datetime, announced_before: datetime, count: int
-) -> list[tuple[UUID, UUID]]:
+async def awaited_announcements(connection: Connection, now: datetime, count: int) -> list[tuple[UUID, UUID]]:
     """Documents (patient key, logical id) that have waited two weeks for an announcement, not told of yet."""
-    rows = await QUERIES["awaited_announcements"].rows(
-        connection, now=now, announced_before=announced_before, count=count
-    )
+    rows = await QUERIES["awaited_announcements"].rows(connection, now=now, count=count)
     return [(row["patient_key"], row["logical_id"]) for row in rows]

@@ -1,4 +1,4 @@
--- One DMP. Readers lock its row FOR SHARE, whoever changes a right updates it: a change waits for the reads under way.
+-- One DMP. `rights_version` changes with the record and with every right on it.
 CREATE TABLE dmp_record (
     patient_key uuid PRIMARY KEY,
     matricule text NOT NULL,
