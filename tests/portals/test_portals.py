@@ -22,6 +22,7 @@ from socle.platform.base import Base
 from socle.portals import pages
 from socle.portals.citizen.routes import routes as citizen_routes
 from socle.portals.deposit import as_pdf, cda_submission
+from socle.portals.operator.routes import routes as operator_routes
 from socle.portals.professional.routes import routes as professional_routes
 from socle.portals.visit import Visit
 from socle.services.dmp.domain import AuthorizationAction
@@ -281,3 +282,15 @@ def test_a_photograph_becomes_a_pdf_and_loses_its_hidden_data() -> None:
     pdf = as_pdf(photo.getvalue())
     assert pdf.startswith(b"%PDF")
     assert b"SECRET PLACE" not in pdf
+
+
+async def test_the_operator_sees_the_base_and_looking_at_traces_is_a_trace(portal: Portal) -> None:
+    visits = GivenVisits(Visit(actor=OPERATOR, csrf="token", name="Exploitant"))
+    app = Starlette(routes=operator_routes(visits, portal.services.base))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://socle") as browser:
+        for path in ("", "/taches", "/emetteurs", "/traces", "/traces?qui=op"):
+            answer = await browser.get(f"/operateur{path}")
+            assert answer.status_code == 200, answer.text[-2000:]
+        assert "audit.search" in (await browser.get("/operateur/traces?qui=op")).text
+        visits.visit = msgspec.structs.replace(visits.visit, actor=DOCTOR)
+        assert (await browser.get("/operateur/traces")).status_code == 403

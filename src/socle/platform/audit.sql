@@ -57,3 +57,9 @@ ON CONFLICT (patient_key, day) DO UPDATE SET sequence = excluded.sequence, hash 
 -- name: find_daily_heads
 -- Signed heads of one patient, oldest first.
 SELECT day, sequence, hash, signature FROM audit_daily_head WHERE patient_key = :patient_key ORDER BY day;
+
+-- name: count_by_sender
+-- How often each actor did each transaction in a span of time, and how often it was refused; the most refused first.
+SELECT actor_id, transaction, count(*) AS done, count(*) FILTER (WHERE outcome > 0) AS refused FROM audit_event
+WHERE recorded_at >= :since AND recorded_at < :until
+GROUP BY actor_id, transaction ORDER BY refused DESC, done DESC LIMIT :count;
