@@ -64,6 +64,7 @@ MIGRATED_PACKAGES = (
     "socle.services.directory",
     "socle.services.identity",
     "socle.services.mssante",
+    "socle.services.delivery",
     "socle.services.dmp",
     "socle.services.reading",
 )

@@ -8,11 +8,9 @@ import pytest
 
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode
 from socle.platform.base import Base
-from socle.services.mssante.access import MailSession
-from socle.services.mssante.domain import MailboxKind
+from socle.services.mssante.domain import MailboxKind, MailSession, NewMail
 from socle.services.mssante.relay import Relay
 from socle.services.mssante.service import BASE_ACTOR, MssanteService
-from socle.services.mssante.webmail import NewMail
 from socle.standards.cda.metadata import document_entry_of, submission_for
 from socle.standards.errors import Forbidden, InvalidContent, NotFound, SocleError
 from socle.standards.ids.ins import OID_NIR_TEST, Ins

@@ -20,7 +20,7 @@ from socle.platform.actor import Actor, ActorKind, AuthenticationMode
 from socle.platform.base import Base
 from socle.platform.trust import TrustStore, Usage
 from socle.services.mssante import rules
-from socle.services.mssante.domain import Mailbox, MailboxKind, MailboxState
+from socle.services.mssante.domain import Mailbox, MailboxKind, MailboxState, MailSession
 from socle.services.mssante.errors import not_allowed, not_authenticated
 from socle.services.mssante.store import QUERIES, Trace, add_traces, find_mailbox, find_rights
 from socle.standards.certificates import parse_name, write_name
@@ -35,15 +35,6 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _NOBODY = _HASHER.hash("nobody")
 #: How many Argon2 checks run at once: each takes 19 MiB.
 _CHECKS = asyncio.Semaphore(2)
-
-
-class MailSession(msgspec.Struct, frozen=True, kw_only=True):
-    """A proven right on one box. ``expires_at`` is when the token ends: the connection ends then too."""
-
-    box: Mailbox
-    actor: Actor
-    may_send: bool
-    expires_at: datetime | None = None
 
 
 class Access:

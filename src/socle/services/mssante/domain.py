@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
+from socle.platform.actor import Actor
+from socle.standards.errors import Text
 from socle.standards.ids.ins import Ins
 from socle.standards.mail.address import Address, parse_address
+from socle.standards.mail.read import Attachment, Correspondent, Mail
+from socle.standards.xdm.package import Finding
+from socle.standards.xds.model import DocumentEntry
 
 
 class MailboxKind(StrEnum):
@@ -166,3 +172,97 @@ class Receipt(msgspec.Struct, frozen=True):
     queued: tuple[str, ...] = ()
     bounced: tuple[str, ...] = ()
     repeated: tuple[str, ...] = ()
+
+
+#: ``X-MSS-NIL`` of the base's own pages. A deployment replaces it by its Convergence number.
+PRODUCT: Final = "SOCLE-WEB"
+
+
+class ThreadLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a list of threads, newest message first."""
+
+    thread: str
+    subject: str
+    correspondents: tuple[Correspondent, ...]
+    messages: int
+    unread: int
+    last_at: datetime
+    has_document: bool
+    #: Whether a citizen takes part: professionals see those apart (ECO.3.1.1).
+    is_with_citizen: bool
+    folder_id: int
+    uid: int
+
+
+class OpenedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One message with everything that a page shows. ``documents`` come from its IHE_XDM archive."""
+
+    folder_id: int
+    uid: int
+    flags: tuple[str, ...]
+    received_at: datetime
+    mail: Mail
+    documents: tuple[tuple[DocumentEntry, bytes], ...] = ()
+    findings: tuple[Finding, ...] = ()
+    #: Why the archive could not be opened.
+    archive_error: Text | None = None
+    notices: tuple[Notice, ...] = ()
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back for one recipient: ``kind`` is ``delivery``, ``receipt`` or ``bounce``."""
+
+    recipient: str
+    kind: str
+    outcome: str
+    status: str
+    reason: str
+    happened_at: datetime
+
+
+class NewMail(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that a person writes. The same ``send_id`` is sent once."""
+
+    to: tuple[str, ...]
+    subject: str
+    text: str
+    cc: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    reply_to: str = ""
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    asks_delivery_receipt: bool = True
+    asks_read_receipt: bool = False
+    closes_exchange: bool = False
+    cda_codes: tuple[str, ...] = ()
+    has_qualified_ins: bool = False
+    product: str = PRODUCT
+    send_id: str = ""
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the address book."""
+
+    address: str
+    name: str
+    detail: str = ""
+    person_id: str = ""
+    structure_id: str = ""
+
+
+class MailSession(msgspec.Struct, frozen=True, kw_only=True):
+    """A proven right on one box. ``expires_at`` is when the token ends: the connection ends then too."""
+
+    box: Mailbox
+    actor: Actor
+    may_send: bool
+    expires_at: datetime | None = None
+
+
+class StoredContent(msgspec.Struct, frozen=True):
+    """A content of the vault that a row names, for the check of the vault."""
+
+    owner: UUID
+    address: str
+    sha1: str = ""
+    size: int | None = None

@@ -15,8 +15,7 @@ import msgspec
 
 from socle.platform.audit import Action, AuditEvent, Subject
 from socle.platform.patient_key import patient_key
-from socle.services.mssante.access import MailSession
-from socle.services.mssante.domain import Folder, MessageRow, StoredMessage
+from socle.services.mssante.domain import Folder, MailSession, MessageRow, StoredMessage
 from socle.services.mssante.imap_search import Candidate, format_moment, parse_search
 from socle.services.mssante.mailroom import FlagChange, Placed
 from socle.services.mssante.service import MssanteService

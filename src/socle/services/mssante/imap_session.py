@@ -20,8 +20,7 @@ import structlog
 from socle.platform.audit import Action, AuditEvent, Subject
 from socle.platform.patient_key import patient_key
 from socle.services.mssante import rules
-from socle.services.mssante.access import MailSession
-from socle.services.mssante.domain import Folder
+from socle.services.mssante.domain import Folder, MailSession
 from socle.services.mssante.errors import not_authenticated
 from socle.services.mssante.imap_selected import Selected
 from socle.services.mssante.service import MssanteService

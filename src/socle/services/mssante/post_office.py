@@ -48,7 +48,7 @@ from socle.standards.mail.notices import (
     compose_delivery_report,
     read_notice,
 )
-from socle.standards.mail.read import Mail
+from socle.standards.mail.read import Mail, read_header
 from socle.standards.mail.structure import header_end
 
 _BATCH_MESSAGES = 50
@@ -467,7 +467,8 @@ def notices_in(message: bytes) -> list[tuple[str, str, str, str, str, str]]:
         return [(notice.original_message_id, notice.final_recipient, "receipt", outcome, "", notice.error[:500])]
     if notice is None:
         return []
-    cause = bounce_cause(message)
+    is_citizens = read_header(message[: header_end(message)]).subject.startswith("Message non distribué")
+    cause = bounce_cause(message) if is_citizens else None
     reason = CAUSES[cause][1].fr if cause and cause is not BounceCause.OTHER else ""
     return [
         (

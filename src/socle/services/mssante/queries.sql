@@ -232,11 +232,13 @@ WHERE mailbox_key = :mailbox_key AND folder_id = :folder_id AND uid = ANY(:uids:
 SELECT EXISTS (SELECT 1 FROM mss_message WHERE mailbox_key = :owner AND object = :object)
     OR EXISTS (SELECT 1 FROM mss_queue WHERE owner_key = :owner AND object = :object) AS is_used;
 
--- name: find_used_objects
--- Which of these objects of an owner are referred to, for the sweep of orphans.
-SELECT object FROM mss_message WHERE mailbox_key = :owner AND object = ANY(:objects::text[])
-UNION SELECT object FROM mss_queue WHERE owner_key = :owner AND object = ANY(:objects::text[])
-UNION SELECT object FROM mss_quarantine WHERE object = ANY(:objects::text[]);
+-- name: list_objects
+-- Every object to which a row refers, in order, page by page.
+SELECT owner, object FROM (
+    SELECT mailbox_key AS owner, object FROM mss_message
+    UNION SELECT owner_key, object FROM mss_queue
+    UNION SELECT owner_key, object FROM mss_quarantine) kept
+WHERE (owner, object) > (:owner::uuid, :object::text) ORDER BY owner, object LIMIT :count;
 
 -- name: add_accepted
 -- Remembers what is accepted; returns only what was not there.
@@ -348,8 +350,8 @@ SELECT contact, is_open, changed_at FROM mss_exchange WHERE mailbox_key = :mailb
 
 -- name: quarantine
 -- Keeps an infected message apart.
-INSERT INTO mss_quarantine (quarantine_id, found_at, signature, sender, recipients, object)
-VALUES (:quarantine_id, :now, :signature, :sender, :recipients, :object);
+INSERT INTO mss_quarantine (quarantine_id, found_at, signature, sender, recipients, owner_key, object)
+VALUES (:quarantine_id, :now, :signature, :sender, :recipients, :owner_key, :object);
 
 -- name: list_quarantine
 -- What is kept apart.

@@ -7,6 +7,7 @@ says who is in the trust space; ``webmail`` is what the portals call.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -21,7 +22,7 @@ from socle.platform.patient_key import owner_key, patient_key
 from socle.platform.trust import TrustStore
 from socle.services.mssante import rules
 from socle.services.mssante.access import Access, VerifyToken, hash_password
-from socle.services.mssante.domain import Mailbox, MailboxKind, MailboxState, Right
+from socle.services.mssante.domain import Mailbox, MailboxKind, MailboxState, Right, StoredContent
 from socle.services.mssante.errors import address_taken, mailbox_not_found, not_allowed
 from socle.services.mssante.mailroom import Mailroom
 from socle.services.mssante.post_office import PostOffice
@@ -294,11 +295,14 @@ class MssanteService:
             await QUERIES["forget_accepted"].execute(connection, before=now - self.delays.repetition)
         return {"suspended": suspended, "purged": purged, "traces_forgotten": forgotten}
 
-    async def used_objects(self, owner: UUID, objects: list[str]) -> set[str]:
-        """Which of these vault objects are referred to: for the sweep of orphans."""
+    async def stored_contents(self) -> AsyncIterator[StoredContent]:
+        """Every content that a row names, for the check of the vault and the sweep of orphans."""
+        after = (UUID(int=0), "")
         async with self.base.database.connection() as connection:
-            rows = await QUERIES["find_used_objects"].rows(connection, owner=owner, objects=objects)
-        return {row["object"] for row in rows}
+            while rows := await QUERIES["list_objects"].rows(connection, owner=after[0], object=after[1], count=1000):
+                for row in rows:
+                    after = (row["owner"], row["object"])
+                    yield StoredContent(*after)
 
     async def _purge(self, box: Mailbox) -> None:
         async with self.base.database.transaction() as connection:

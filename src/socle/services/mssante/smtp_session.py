@@ -20,9 +20,8 @@ from uuid import uuid4
 import structlog
 
 from socle.services.mssante import rules
-from socle.services.mssante.access import MailSession
 from socle.services.mssante.antivirus import Antivirus
-from socle.services.mssante.domain import Envelope, MailboxKind, Origin, Receipt, Recipient
+from socle.services.mssante.domain import Envelope, MailboxKind, MailSession, Origin, Receipt, Recipient
 from socle.services.mssante.errors import MailRefused
 from socle.services.mssante.rules import Check, Peer, refusal
 from socle.services.mssante.service import MssanteService
@@ -441,6 +440,7 @@ class SmtpSession:
                 signature=virus[:200],
                 sender=str(self._sender or ""),
                 recipients=[str(recipient.address) for recipient in self._recipients],
+                owner_key=service.office.operator_key,
                 object=stored,
             )
 

@@ -7,18 +7,28 @@ checks ``may_send``, and what a citizen may answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 from uuid import UUID, uuid4
-
-import msgspec
 
 from socle.platform.audit import Action, AuditEvent, Subject
 from socle.platform.base import Base
 from socle.platform.patient_key import patient_key
 from socle.services.mssante import rules
-from socle.services.mssante.access import MailSession
-from socle.services.mssante.domain import Envelope, Folder, MessageRow, Origin, Receipt, Recipient, StoredMessage
+from socle.services.mssante.domain import (
+    Contact,
+    Envelope,
+    Folder,
+    MailSession,
+    MessageRow,
+    NewMail,
+    Notice,
+    OpenedMessage,
+    Origin,
+    Receipt,
+    Recipient,
+    StoredMessage,
+    ThreadLine,
+)
 from socle.services.mssante.errors import message_not_found, not_allowed
 from socle.services.mssante.imap_search import Candidate, parse_search
 from socle.services.mssante.mailroom import FlagChange, Mailroom
@@ -30,87 +40,12 @@ from socle.standards.mail.address import Address, parse_address
 from socle.standards.mail.compose import Letter, compose
 from socle.standards.mail.imap import Atom
 from socle.standards.mail.notices import Disposition, ReadReceipt, compose_read_receipt
-from socle.standards.mail.read import Attachment, Correspondent, Mail, read_header, read_mail
+from socle.standards.mail.read import Correspondent, Mail, read_header, read_mail
 from socle.standards.mail.structure import header_end
-from socle.standards.xdm.package import Finding, XdmPackage, read_xdm
-from socle.standards.xds.model import DocumentEntry
+from socle.standards.xdm.package import XdmPackage, read_xdm
 
-#: ``X-MSS-NIL`` of the base's own pages. A deployment replaces it by its Convergence number.
-PRODUCT: Final = "SOCLE-WEB"
 _SEARCHED = 2000
 _SCANNED = 2000
-
-
-class ThreadLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a list of threads, newest message first."""
-
-    thread: str
-    subject: str
-    correspondents: tuple[Correspondent, ...]
-    messages: int
-    unread: int
-    last_at: datetime
-    has_document: bool
-    #: Whether a citizen takes part: professionals see those apart (ECO.3.1.1).
-    is_with_citizen: bool
-    folder_id: int
-    uid: int
-
-
-class OpenedMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One message with everything that a page shows. ``documents`` come from its IHE_XDM archive."""
-
-    folder_id: int
-    uid: int
-    flags: tuple[str, ...]
-    received_at: datetime
-    mail: Mail
-    documents: tuple[tuple[DocumentEntry, bytes], ...] = ()
-    findings: tuple[Finding, ...] = ()
-    #: Why the archive could not be opened.
-    archive_error: Text | None = None
-    notices: tuple[Notice, ...] = ()
-
-
-class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back for one recipient: ``kind`` is ``delivery``, ``receipt`` or ``bounce``."""
-
-    recipient: str
-    kind: str
-    outcome: str
-    status: str
-    reason: str
-    happened_at: datetime
-
-
-class NewMail(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that a person writes. The same ``send_id`` is sent once."""
-
-    to: tuple[str, ...]
-    subject: str
-    text: str
-    cc: tuple[str, ...] = ()
-    attachments: tuple[Attachment, ...] = ()
-    reply_to: str = ""
-    in_reply_to: str = ""
-    references: tuple[str, ...] = ()
-    asks_delivery_receipt: bool = True
-    asks_read_receipt: bool = False
-    closes_exchange: bool = False
-    cda_codes: tuple[str, ...] = ()
-    has_qualified_ins: bool = False
-    product: str = PRODUCT
-    send_id: str = ""
-
-
-class Contact(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of the address book."""
-
-    address: str
-    name: str
-    detail: str = ""
-    person_id: str = ""
-    structure_id: str = ""
 
 
 class AddressBook(Protocol):

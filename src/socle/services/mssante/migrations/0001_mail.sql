@@ -154,6 +154,7 @@ CREATE TABLE mss_quarantine (
     signature text NOT NULL,
     sender text NOT NULL,
     recipients text[] NOT NULL,
+    owner_key uuid NOT NULL,
     object text NOT NULL
 );
 
