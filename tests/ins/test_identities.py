@@ -107,7 +107,7 @@ async def test_a_wrong_verification_takes_the_ins_away_and_puts_the_identity_on_
     assert identity.status is IdentityStatus.VALIDATED
     assert identity.ins is None
     assert identity.former == (FormerIns(JEANNE.ins),)
-    to_mend, _ = await service.worklist(OPERATOR)
+    to_mend, _ = await service.reconciliation.worklist(OPERATOR)
     assert [one.local_id for one in to_mend] == [identity.local_id]
     async with base.database.transaction() as connection:
         assert await service.find(connection, JEANNE.ins) is None
@@ -150,7 +150,7 @@ async def test_the_ins_of_another_identity_is_refused_and_the_pair_is_proposed(s
     with pytest.raises(Conflict) as refusal:
         await service.accept_ins(DOCTOR, "twice", JEANNE)
     assert refusal.value.code == "InsHeldByAnother"
-    _, pairs = await service.worklist(OPERATOR)
+    _, pairs = await service.reconciliation.worklist(OPERATOR)
     assert {pairs[0].first, pairs[0].second} == {holder.local_id, "twice"}
     assert pairs[0].level is MatchLevel.SAME
 
@@ -159,19 +159,19 @@ async def test_a_mistyped_record_is_proposed_and_a_stranger_is_not(service):
     await service.admit(OPERATOR, JEANNE)
     await service.register(DOCTOR, Traits.of("DARCY BELLEC", "JEANE", "F", "1984-07-17", "69383"), local_id="mistyped")
     await service.register(DOCTOR, Traits.of("MARTIN", "JEANNE", "F", "1984-07-17", "29019"), local_id="stranger")
-    assert [link.level for link in await service.links(DOCTOR, "mistyped")] == [MatchLevel.WEAK]
-    assert await service.links(DOCTOR, "stranger") == []
+    assert [link.level for link in await service.reconciliation.links(DOCTOR, "mistyped")] == [MatchLevel.WEAK]
+    assert await service.reconciliation.links(DOCTOR, "stranger") == []
 
 
 async def test_what_a_person_decided_of_a_pair_is_never_overwritten(service):
     holder = await service.admit(OPERATOR, JEANNE)
     await service.register(DOCTOR, JEANNE.traits, local_id="same")
-    decided = await service.decide(OPERATOR, "same", holder.local_id, LinkResult.DISTINCT)
+    decided = await service.reconciliation.decide(OPERATOR, "same", holder.local_id, LinkResult.DISTINCT)
     await service.edit_traits(DOCTOR, "same", JEANNE.traits)
-    (link,) = await service.links(DOCTOR, "same")
+    (link,) = await service.reconciliation.links(DOCTOR, "same")
     assert (link.source, link.result, link.decided_by) == (LinkSource.MANUAL, LinkResult.DISTINCT, "op")
     assert link.decided_at == decided.decided_at
-    assert (await service.worklist(OPERATOR))[1] == []
+    assert (await service.reconciliation.worklist(OPERATOR))[1] == []
 
 
 async def test_search_by_birth_date_and_first_letters_looks_at_used_names_too(service):
@@ -184,7 +184,7 @@ async def test_search_by_birth_date_and_first_letters_looks_at_used_names_too(se
 
 async def test_only_the_identitovigilance_cell_merges_and_no_citizen_queries_insi(service):
     with pytest.raises(Forbidden):
-        await service.merge(DOCTOR, "a", "b")
+        await service.reconciliation.merge(DOCTOR, "a", "b")
     with pytest.raises(Forbidden):
         await service.search(CITIZEN, "1984-07-17", "D")
     with pytest.raises(Forbidden):
@@ -194,27 +194,27 @@ async def test_only_the_identitovigilance_cell_merges_and_no_citizen_queries_ins
 async def test_a_duplicate_without_ins_is_absorbed_and_comes_back_as_it_was(service, base):
     holder = await service.admit(OPERATOR, JEANNE)
     twin = await service.register(DOCTOR, JEANNE.traits, local_id="twin")
-    merge_id = await service.merge(OPERATOR, holder.local_id, "twin")
+    merge_id = await service.reconciliation.merge(OPERATOR, holder.local_id, "twin")
     gone = await service.read(DOCTOR, "twin")
     assert (gone.is_active, gone.replaced_by) == (False, holder.local_id)
     assert {ManagementCode.PROVEN_DUPLICATE, ManagementCode.DEACTIVATED} <= gone.comments
     assert await queued(base) == []
     with pytest.raises(Conflict):
         await service.check_proof(DOCTOR, "twin", ProofDocument.PASSPORT, date(2026, 3, 2))
-    assert await service.unmerge(OPERATOR, merge_id) == (holder, twin)
+    assert await service.reconciliation.unmerge(OPERATOR, merge_id) == (holder, twin)
     assert await service.read(DOCTOR, "twin") == twin
     with pytest.raises(Conflict):
-        await service.unmerge(OPERATOR, merge_id)
+        await service.reconciliation.unmerge(OPERATOR, merge_id)
 
 
 async def test_a_survivor_without_ins_takes_the_one_of_the_absorbed(service, base):
     holder = await service.admit(OPERATOR, JEANNE)
     await service.register(DOCTOR, JEANNE.traits, local_id="kept")
-    merge_id = await service.merge(OPERATOR, "kept", holder.local_id)
+    merge_id = await service.reconciliation.merge(OPERATOR, "kept", holder.local_id)
     async with base.database.transaction() as connection:
         found = await service.find(connection, JEANNE.ins)
     assert (found.local_id, found.status) == ("kept", IdentityStatus.QUALIFIED)
-    await service.unmerge(OPERATOR, merge_id)
+    await service.reconciliation.unmerge(OPERATOR, merge_id)
     async with base.database.transaction() as connection:
         assert (await service.find(connection, JEANNE.ins)).local_id == holder.local_id
 
@@ -224,17 +224,17 @@ async def test_two_ins_merge_only_when_the_authority_says_that_one_follows_the_o
     old = await service.admit(OPERATOR, nia)
     new = await service.admit(OPERATOR, JEANNE)
     with pytest.raises(Conflict):
-        await service.merge(OPERATOR, new.local_id, old.local_id)
+        await service.reconciliation.merge(OPERATOR, new.local_id, old.local_id)
     await service.teleservice.enrol(
         OPERATOR, [Person(ins=JEANNE.ins, traits=JEANNE.traits, former=(FormerIns(nia.ins),))]
     )
-    merge = await service.merge(OPERATOR, old.local_id, new.local_id)
+    merge = await service.reconciliation.merge(OPERATOR, old.local_id, new.local_id)
     assert isinstance(merge, Merge)
     assert (merge.survivor, merge.absorbed, merge.reason) == (JEANNE.ins, nia.ins, MergeReason.DUPLICATE)
     survivor = await service.read(DOCTOR, old.local_id)
     assert survivor.ins == JEANNE.ins
     assert FormerIns(nia.ins) in survivor.former
-    await service.unmerge(OPERATOR, merge.id)
+    await service.reconciliation.unmerge(OPERATOR, merge.id)
     assert (await service.read(DOCTOR, old.local_id)).ins == nia.ins
     assert [task for task, _ in await queued(base)] == ["dmp.merge", "dmp.unmerge"]
 
@@ -242,7 +242,7 @@ async def test_two_ins_merge_only_when_the_authority_says_that_one_follows_the_o
 async def test_an_ins_that_changes_becomes_history_and_the_dmp_is_asked_to_follow(service, base, clock):
     nia = Person(ins=Ins("795039935101462", OID_NIA), traits=JEANNE.traits)
     identity = await service.admit(OPERATOR, nia)
-    merge = await service.change_ins(OPERATOR, nia.ins, JEANNE)
+    merge = await service.reconciliation.change_ins(OPERATOR, nia.ins, JEANNE)
     async with base.database.transaction() as connection:
         assert await service.find(connection, nia.ins) is None
         assert (await service.find(connection, JEANNE.ins)).local_id == identity.local_id
@@ -254,7 +254,7 @@ async def test_an_ins_that_changes_becomes_history_and_the_dmp_is_asked_to_follo
     assert task == "dmp.merge"
     assert str(merge.id).encode() in payload
     with pytest.raises(NotFound):
-        await service.change_ins(OPERATOR, nia.ins, JEANNE)
+        await service.reconciliation.change_ins(OPERATOR, nia.ins, JEANNE)
 
 
 async def test_what_a_merge_moved_is_taken_back_exactly_once(service, base):

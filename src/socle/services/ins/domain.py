@@ -15,7 +15,6 @@ import msgspec
 from socle.standards.ids.ins import Ins
 from socle.standards.ids.status import (
     CollectionMethod,
-    IdentityEvent,
     IdentityStatus,
     ManagementCode,
     ProofDocument,
@@ -247,34 +246,3 @@ class Merge(msgspec.Struct, frozen=True, kw_only=True):
     survivor: Ins
     absorbed: Ins
     reason: MergeReason = MergeReason.DUPLICATE
-
-
-__all__ = [
-    "BASE_DOMAIN",
-    "Batch",
-    "BatchJob",
-    "BatchState",
-    "Card",
-    "Claim",
-    "CollectionMethod",
-    "FormerIns",
-    "Identity",
-    "IdentityChange",
-    "IdentityEvent",
-    "IdentityStatus",
-    "Link",
-    "LinkResult",
-    "LinkSource",
-    "ManagementCode",
-    "Match",
-    "MatchLevel",
-    "Merge",
-    "MergeReason",
-    "Person",
-    "ProofDocument",
-    "Reliability",
-    "ResultCode",
-    "SearchResult",
-    "TraitsQuery",
-    "Verdict",
-]

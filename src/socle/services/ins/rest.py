@@ -168,7 +168,7 @@ def routes(service: InsService, authenticate: Authenticate) -> list[BaseRoute]:
         return json_response(await service.history(actor, *_identity(request)))
 
     async def read_links(request: Request, actor: Actor) -> Response:
-        return json_response(await service.links(actor, *_identity(request)))
+        return json_response(await service.reconciliation.links(actor, *_identity(request)))
 
     async def accept_ins(request: Request, actor: Actor) -> Response:
         asked = await _read(request, AcceptedIns)
@@ -196,20 +196,20 @@ def routes(service: InsService, authenticate: Authenticate) -> list[BaseRoute]:
         return json_response(await service.verify(actor, *_identity(request)))
 
     async def read_worklist(_request: Request, actor: Actor) -> Response:
-        identities, links = await service.worklist(actor)
+        identities, links = await service.reconciliation.worklist(actor)
         return json_response({"identities": identities, "links": links})
 
     async def decide(request: Request, actor: Actor) -> Response:
         asked = await _read(request, Decision)
-        return json_response(await service.decide(actor, asked.one, asked.other, asked.result))
+        return json_response(await service.reconciliation.decide(actor, asked.one, asked.other, asked.result))
 
     async def merge(request: Request, actor: Actor) -> Response:
         asked = await _read(request, MergeRequest)
-        done = await service.merge(actor, asked.survivor, asked.absorbed)
+        done = await service.reconciliation.merge(actor, asked.survivor, asked.absorbed)
         return json_response({"id": done.id if isinstance(done, Merge) else done}, 201)
 
     async def unmerge(request: Request, actor: Actor) -> Response:
-        restored, absorbed = await service.unmerge(actor, _uuid(request.path_params["merge"]))
+        restored, absorbed = await service.reconciliation.unmerge(actor, _uuid(request.path_params["merge"]))
         return json_response({"survivor": restored, "absorbed": absorbed})
 
     table: list[tuple[str, str, _Answer]] = [

@@ -10,7 +10,7 @@ import asyncpg
 from msgspec.structs import replace
 
 from socle.platform.actor import Actor, AuthenticationMode
-from socle.platform.audit import Action, AuditEvent
+from socle.platform.audit import Action
 from socle.platform.base import Base
 from socle.platform.database import Connection
 from socle.platform.patient_key import patient_key
@@ -18,18 +18,13 @@ from socle.services.ins import rules, store
 from socle.services.ins.domain import (
     BASE_DOMAIN,
     Claim,
-    FormerIns,
     Identity,
     IdentityChange,
-    Link,
-    LinkResult,
-    LinkSource,
-    MatchLevel,
     Merge,
-    MergeReason,
     Person,
 )
-from socle.services.ins.matching import assess
+from socle.services.ins.reconciliation import Reconciliation
+from socle.services.ins.records import Records
 from socle.services.ins.rules import Act
 from socle.services.ins.teleservice import Insi, Rehearsal, Teleservice
 from socle.standards.errors import Conflict, NotFound, Text
@@ -53,13 +48,15 @@ class InsService:
     """Identities of a domain, and INSi for them.
 
     ``teleservice`` is the sandbox's INSi, on this base; ``insi`` is the one that is asked: the same unless another is
-    given (the national service, by configuration).
+    given (the national service, by configuration). ``reconciliation`` settles duplicates.
     """
 
     def __init__(self, base: Base, insi: Insi | None = None, rehearse: Rehearsal | None = None) -> None:
         self._base = base
         self.teleservice = Teleservice(base, rehearse)
         self.insi: Insi = insi or self.teleservice
+        self.records = Records(base)
+        self.reconciliation = Reconciliation(base, self.records)
 
     # Read ------------------------------------------------------------------------------------------------------------
 
@@ -78,8 +75,8 @@ class InsService:
         """One identity. Raises ``NotFound``."""
         right = rules.require(actor, Act.READ)
         async with self._base.database.transaction() as connection:
-            identity = await _existing(connection, local_id, domain)
-            await self._trace(connection, actor, Action.READ, "ins.read", identity.key, right)
+            identity = await self.records.existing(connection, local_id, domain)
+            await self.records.trace(connection, actor, Action.READ, "ins.read", identity.key, right)
             return identity
 
     async def holder(self, actor: Actor, ins: Ins) -> Identity:
@@ -92,7 +89,7 @@ class InsService:
                 raise NotFound(
                     "INSUnknown", Text("Cet INS n'est pas connu de la base.", "This INS is not known to the base.")
                 )
-            await self._trace(connection, actor, Action.READ, "ins.read", identity.key, right)
+            await self.records.trace(connection, actor, Action.READ, "ins.read", identity.key, right)
             return identity
 
     async def search(
@@ -110,7 +107,7 @@ class InsService:
                 max(1, min(count, 100)),
             )
             for identity in found:
-                await self._trace(connection, actor, Action.READ, "ins.search", identity.key, right)
+                await self.records.trace(connection, actor, Action.READ, "ins.search", identity.key, right)
             return found
 
     async def history(
@@ -119,8 +116,8 @@ class InsService:
         """Every change of an identity, newest first."""
         right = rules.require(actor, Act.READ)
         async with self._base.database.transaction() as connection:
-            identity = await _existing(connection, local_id, domain)
-            await self._trace(connection, actor, Action.READ, "ins.history", identity.key, right)
+            identity = await self.records.existing(connection, local_id, domain)
+            await self.records.trace(connection, actor, Action.READ, "ins.history", identity.key, right)
             return await store.find_changes(connection, local_id, domain, count)
 
     # Create and qualify ----------------------------------------------------------------------------------------------
@@ -153,8 +150,8 @@ class InsService:
             await store.lock_local_id(connection, identity.local_id, domain)
             if await store.find_identity(connection, identity.local_id, domain):
                 raise Conflict("LocalIdTaken", Text("Cet identifiant local est pris.", "This local id is taken."))
-            await self._save(connection, actor, "register", None, identity, right)
-            await self._propose(connection, identity)
+            await self.records.save(connection, actor, "register", None, identity, right)
+            await self.records.propose(connection, identity)
         return identity
 
     async def admit(self, actor: Actor, person: Person, *, used_name: str = "") -> Identity:
@@ -169,7 +166,7 @@ class InsService:
                 return held
             identity = qualified_identity(replace(person, traits=replace(person.traits, used_name=used_name)))
             identity = replace(identity, verified_at=self._base.clock())
-            await self._save(connection, actor, "admit", None, identity, rules.require(actor, Act.ENROL))
+            await self.records.save(connection, actor, "admit", None, identity, rules.require(actor, Act.ENROL))
         return identity
 
     async def accept_ins(
@@ -193,7 +190,8 @@ class InsService:
                 actor, local_id, domain, "accept_ins", lambda one: rules.with_ins(one, person, method, now)
             )
         except asyncpg.UniqueViolationError:
-            await self._note_held_twice(person, local_id, domain)
+            async with self._base.database.transaction() as connection:
+                await self.records.propose_holder(connection, person, local_id, domain)
             raise _held_by_another() from None
 
     async def check_proof(
@@ -251,167 +249,13 @@ class InsService:
             (lambda one: replace(one, verified_at=now)) if is_right else rules.without_ins,
         )
 
-    # Duplicates ------------------------------------------------------------------------------------------------------
-
-    async def links(self, actor: Actor, local_id: str, domain: str = BASE_DOMAIN) -> list[Link]:
-        """What is known of pairs in which an identity is, best score first."""
-        rules.require(actor, Act.READ)
-        async with self._base.database.transaction(read_only=True) as connection:
-            return await store.find_links(connection, local_id, domain)
-
-    async def worklist(
-        self, actor: Actor, domain: str = BASE_DOMAIN, count: int = 100
-    ) -> tuple[list[Identity], list[Link]]:
-        """What the identitovigilance cell has to settle: identities to mend, pairs to decide."""
-        rules.require(actor, Act.RECONCILE)
-        async with self._base.database.transaction(read_only=True) as connection:
-            return (
-                await store.identities_to_mend(connection, domain, _TO_MEND, count),
-                await store.open_links(connection, domain, count),
-            )
-
-    async def decide(
-        self, actor: Actor, one_id: str, other_id: str, result: LinkResult, domain: str = BASE_DOMAIN
-    ) -> Link:
-        """A person says whether two identities are one. The machine never overwrites it."""
-        right = rules.require(actor, Act.RECONCILE)
-        first_id, second_id = sorted((one_id, other_id))
-        async with self._base.database.transaction() as connection:
-            first = await _existing(connection, first_id, domain)
-            second = await _existing(connection, second_id, domain)
-            match = assess(first, second)
-            link = Link(
-                domain=domain,
-                first=first_id,
-                second=second_id,
-                level=match.level,
-                score=match.score,
-                source=LinkSource.MANUAL,
-                result=result,
-                decided_by=actor.id,
-                decided_at=self._base.clock(),
-            )
-            await store.put_manual_link(connection, link, first)
-            for identity in (first, second):
-                await self._trace(connection, actor, Action.UPDATE, "ins.decide", identity.key, right)
-        return link
-
-    async def merge(self, actor: Actor, survivor_id: str, absorbed_id: str, domain: str = BASE_DOMAIN) -> Merge | UUID:
-        """Makes two identities one. Returns what the DMP was asked to move, or the id of the merge if nothing was.
-
-        Raises ``Conflict`` (``MergeRefused``) when the rules forbid it.
-        """
-        right = rules.require(actor, Act.RECONCILE)
-        merge_id = uuid4()
-        async with self._base.database.transaction() as connection:
-            # Locked in one order whichever survives, so that two opposite merges cannot wait for each other.
-            locked = {
-                local_id: await _existing(connection, local_id, domain, lock=True)
-                for local_id in sorted((survivor_id, absorbed_id))
-            }
-            survivor, absorbed = locked[survivor_id], locked[absorbed_id]
-            successor = await self._successor_of_either(connection, survivor.ins, absorbed.ins)
-            after, gone = rules.merged(survivor, absorbed, successor)
-            await self._save(connection, actor, "absorbed", absorbed, gone, right)
-            await self._save(connection, actor, "merge", survivor, after, right)
-            await store.QUERIES["remove_auto_links"].execute(connection, domain=domain, local_id=absorbed_id)
-            await store.QUERIES["add_merge"].execute(
-                connection,
-                patient_key=after.key,
-                id=merge_id,
-                domain=domain,
-                reason=MergeReason.DUPLICATE,
-                survivor=store.to_json(survivor),
-                absorbed=store.to_json(absorbed),
-                merged=store.to_json(after),
-                merged_at=self._base.clock(),
-                merged_by=actor.id,
-            )
-            left = {one.ins for one in (survivor, absorbed) if one.ins} - {after.ins}
-            if after.ins is None or not left:
-                return merge_id
-            merge = Merge(id=merge_id, survivor=after.ins, absorbed=left.pop())
-            await self._base.jobs.enqueue(connection, "dmp.merge", merge)
-            return merge
-
-    async def unmerge(self, actor: Actor, merge_id: UUID) -> tuple[Identity, Identity]:
-        """Undoes a merge: both identities are as before, and the DMP takes back what it moved.
-
-        Raises ``NotFound``, or ``Conflict`` when the merge was undone or the survivor's INS changed since.
-        """
-        right = rules.require(actor, Act.RECONCILE)
-        async with self._base.database.transaction() as connection:
-            row = await store.QUERIES["lock_merge"].row(connection, id=merge_id)
-            if row is None:
-                raise NotFound("NoSuchMerge", Text("Cette fusion n'existe pas.", "No such merge."))
-            before, absorbed, merged = (store.from_json(row[name]) for name in ("survivor", "absorbed", "merged"))
-            present = await _existing(connection, before.local_id, before.domain, lock=True)
-            gone = await _existing(connection, absorbed.local_id, absorbed.domain, lock=True)
-            is_as_merged = replace(present, verified_at=merged.verified_at) == merged
-            if (
-                row["undone_at"]
-                or gone.replaced_by != before.local_id
-                or not (is_as_merged or present.ins == before.ins)
-            ):
-                raise Conflict(
-                    "UnmergeRefused",
-                    Text("Cette fusion ne peut plus être défaite.", "This merge can no longer be undone."),
-                    remedy=Text(
-                        "Elle l'est déjà, ou l'INS a changé depuis : corrigez l'identité à la main.",
-                        "It is undone already, or the INS changed since: mend the identity by hand.",
-                    ),
-                )
-            restored = before if is_as_merged else present
-            await self._save(connection, actor, "unmerge", present, restored, right)
-            await self._save(connection, actor, "restored", gone, absorbed, right)
-            await store.QUERIES["undo_merge"].execute(
-                connection, patient_key=row["patient_key"], id=merge_id, undone_at=self._base.clock()
-            )
-            left = {one.ins for one in (before, absorbed) if one.ins} - {merged.ins}
-            if merged.ins and left:
-                undo = Merge(id=merge_id, survivor=merged.ins, absorbed=left.pop())
-                await self._base.jobs.enqueue(connection, "dmp.unmerge", undo)
-            return restored, absorbed
-
-    async def change_ins(self, actor: Actor, old: Ins, person: Person) -> Merge:
-        """The authority gave a person another INS (NIA then NIR, sex, correction): the old one becomes history.
-
-        The base's identity follows, and the DMP is asked to bring the documents under the INS in force.
-        Raises ``NotFound`` when nobody has ``old``.
-        """
-        right = rules.require(actor, Act.ENROL)
-        now = self._base.clock()
-        merge = Merge(id=uuid4(), survivor=person.ins, absorbed=old, reason=MergeReason.INS_CHANGED)
-        async with self._base.database.transaction() as connection:
-            known = await store.find_person(connection, old)
-            if known is None or old == person.ins:
-                raise NotFound("NoSuchIns", Text("Personne n'a cet INS.", "Nobody has this INS."))
-            history = (FormerIns(old, known.since, now.date()), *known.former)
-            person = replace(person, former=history, cards=person.cards or known.cards)
-            await store.QUERIES["remove_person"].execute(connection, patient_key=patient_key(old))
-            await store.QUERIES["remove_former"].execute(connection, patient_key=patient_key(old))
-            await store.put_person(connection, person, now)
-            if held := await store.find_holder(connection, old, BASE_DOMAIN):
-                after = rules.with_ins(held, person, CollectionMethod.INSI, now)
-                await self._save(connection, actor, "change_ins", held, after, right)
-            await self._trace(connection, actor, Action.UPDATE, "ins.change", patient_key(person.ins), right)
-            await self._base.jobs.enqueue(connection, "dmp.merge", merge)
-        return merge
-
     async def note_moved(self, connection: Connection, merge: Merge, kind: str, object_ids: Sequence[str]) -> None:
-        """Keeps a pointer for each object of ``kind`` that ``merge`` moved, in the transaction that moves it."""
-        key = patient_key(merge.survivor)
-        await store.QUERIES["add_moved"].execute_many(
-            connection,
-            [{"patient_key": key, "merge_id": merge.id, "kind": kind, "object_id": one} for one in object_ids],
-        )
+        """See ``Reconciliation.note_moved``."""
+        await self.reconciliation.note_moved(connection, merge, kind, object_ids)
 
     async def take_moved(self, connection: Connection, merge: Merge, kind: str) -> list[str]:
-        """The objects of ``kind`` that ``merge`` moved; their pointers are removed, since they go back now."""
-        values = {"patient_key": patient_key(merge.survivor), "merge_id": merge.id, "kind": kind}
-        rows = await store.QUERIES["find_moved"].rows(connection, **values)
-        await store.QUERIES["remove_moved"].execute(connection, **values)
-        return [row["object_id"] for row in rows]
+        """See ``Reconciliation.take_moved``."""
+        return await self.reconciliation.take_moved(connection, merge, kind)
 
     # Bulk ------------------------------------------------------------------------------------------------------------
 
@@ -429,7 +273,7 @@ class InsService:
             await store.copy_identities(
                 connection, (replace(qualified_identity(person), verified_at=now) for person in new)
             )
-            await self._trace(connection, actor, Action.CREATE, "ins.load", None, right)
+            await self.records.trace(connection, actor, Action.CREATE, "ins.load", None, right)
         return len(new)
 
     async def verify_due(self, actor: Actor, count: int = 500) -> int:
@@ -457,69 +301,14 @@ class InsService:
     ) -> Identity:
         right = rules.require(actor, Act.WRITE)
         async with self._base.database.transaction() as connection:
-            before = await _existing(connection, local_id, domain, lock=True)
+            before = await self.records.existing(connection, local_id, domain, lock=True)
             if not before.is_active:
                 raise Conflict("IdentityDeactivated", Text("Cette identité est désactivée.", "It is deactivated."))
             after = change(before)
-            await self._save(connection, actor, event, before, after, right, evidence, evidence_date)
+            await self.records.save(connection, actor, event, before, after, right, evidence, evidence_date)
             if proposes:
-                await self._propose(connection, after)
+                await self.records.propose(connection, after)
         return after
-
-    async def _save(
-        self,
-        connection: Connection,
-        actor: Actor,
-        event: str,
-        before: Identity | None,
-        after: Identity,
-        right: str,
-        evidence: str = "",
-        evidence_date: date | None = None,
-    ) -> None:
-        if before is not None:
-            await store.remove_identity(connection, before)
-        await store.add_identity(connection, after)
-        await store.add_change(
-            connection,
-            at=self._base.clock(),
-            actor=actor.id,
-            event=event,
-            before=before,
-            after=after,
-            evidence=evidence,
-            evidence_date=evidence_date,
-        )
-        action = Action.UPDATE if before else Action.CREATE
-        await self._trace(connection, actor, action, f"ins.{event.partition(':')[0]}", after.key, right)
-
-    async def _trace(
-        self, connection: Connection, actor: Actor, action: Action, transaction: str, key: UUID | None, right: str
-    ) -> None:
-        await self._base.audit.record(
-            connection, AuditEvent(actor=actor, action=action, transaction=transaction, patient_key=key, right=right)
-        )
-
-    async def _propose(self, connection: Connection, identity: Identity) -> None:
-        for candidate in await store.find_candidates(connection, identity):
-            match = assess(identity, candidate)
-            if match.level is not MatchLevel.NONE:
-                await store.put_auto_link(connection, identity, candidate, match)
-
-    async def _note_held_twice(self, person: Person, local_id: str, domain: str) -> None:
-        async with self._base.database.transaction() as connection:
-            holder = await store.find_holder(connection, person.ins, domain)
-            claimant = await store.find_identity(connection, local_id, domain)
-            if holder and claimant:
-                known = replace(claimant, ins=person.ins, reliability=Reliability(IdentityStatus.RETRIEVED))
-                await store.put_auto_link(connection, holder, claimant, assess(holder, known))
-
-    async def _successor_of_either(self, connection: Connection, one: Ins | None, other: Ins | None) -> Ins | None:
-        if one is None or other is None:
-            return None
-        if await store.find_successor(connection, one) == other:
-            return other
-        return one if await store.find_successor(connection, other) == one else None
 
 
 def qualified_identity(person: Person) -> Identity:
@@ -552,13 +341,6 @@ def claim_of(identity: Identity) -> Claim:
         birth_date=traits.birth_date,
         birth_place=traits.birth_place or "",
     )
-
-
-async def _existing(connection: Connection, local_id: str, domain: str, *, lock: bool = False) -> Identity:
-    identity = await store.find_identity(connection, local_id, domain, lock=lock)
-    if identity is None:
-        raise NotFound("NoSuchIdentity", Text("Cette identité n'existe pas.", "No such identity."))
-    return identity
 
 
 def _held_by_another() -> Conflict:

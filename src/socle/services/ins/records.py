@@ -1,0 +1,83 @@
+"""What every use case of identities does: find one or refuse, write it with its history and its trace, compare it."""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from socle.platform.actor import Actor
+from socle.platform.audit import Action, AuditEvent
+from socle.platform.base import Base
+from socle.platform.database import Connection
+from socle.services.ins import store
+from socle.services.ins.domain import Identity, MatchLevel, Person
+from socle.services.ins.matching import assess
+from socle.standards.errors import NotFound, Text
+from socle.standards.ids.status import IdentityStatus, Reliability
+
+
+class Records:
+    """Identities as they are read and written, each time in the caller's transaction."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+
+    async def existing(self, connection: Connection, local_id: str, domain: str, *, lock: bool = False) -> Identity:
+        """The identity under ``local_id``. Raises ``NotFound``."""
+        identity = await store.find_identity(connection, local_id, domain, lock=lock)
+        if identity is None:
+            raise NotFound("NoSuchIdentity", Text("Cette identité n'existe pas.", "No such identity."))
+        return identity
+
+    async def save(
+        self,
+        connection: Connection,
+        actor: Actor,
+        event: str,
+        before: Identity | None,
+        after: Identity,
+        right: str,
+        evidence: str = "",
+        evidence_date: date | None = None,
+    ) -> None:
+        """Writes ``after`` in the place of ``before``, under the key that it has now, with history and trace."""
+        if before is not None:
+            await store.remove_identity(connection, before)
+        await store.add_identity(connection, after)
+        await store.add_change(
+            connection,
+            at=self._base.clock(),
+            actor=actor.id,
+            event=event,
+            before=before,
+            after=after,
+            evidence=evidence,
+            evidence_date=evidence_date,
+        )
+        action = Action.UPDATE if before else Action.CREATE
+        await self.trace(connection, actor, action, f"ins.{event.partition(':')[0]}", after.key, right)
+
+    async def trace(
+        self, connection: Connection, actor: Actor, action: Action, transaction: str, key: UUID | None, right: str
+    ) -> None:
+        """One trace, in the chain of ``key``."""
+        await self._base.audit.record(
+            connection, AuditEvent(actor=actor, action=action, transaction=transaction, patient_key=key, right=right)
+        )
+
+    async def propose(self, connection: Connection, identity: Identity) -> None:
+        """Links ``identity`` to those that may be the same person, unless a person decided otherwise."""
+        for candidate in await store.find_candidates(connection, identity):
+            match = assess(identity, candidate)
+            if match.level is not MatchLevel.NONE:
+                await store.put_auto_link(connection, identity, candidate, match)
+
+    async def propose_holder(self, connection: Connection, person: Person, local_id: str, domain: str) -> None:
+        """Links the identity under ``local_id`` to the one that holds the INS which it claims."""
+        holder = await store.find_holder(connection, person.ins, domain)
+        claimant = await store.find_identity(connection, local_id, domain)
+        if holder and claimant:
+            known = replace(claimant, ins=person.ins, reliability=Reliability(IdentityStatus.RETRIEVED))
+            await store.put_auto_link(connection, holder, claimant, assess(holder, known))
