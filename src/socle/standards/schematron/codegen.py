@@ -77,6 +77,8 @@ class Generator:
         self._names = itertools.count()
         #: Regular expressions written in rules, and the name of their search function.
         self.searches: dict[str, str] = {}
+        #: Arguments of ``files.find`` for the files that rules name outright.
+        self.sites: dict[str, None] = {}
 
     def fresh(self, stem: str = "a") -> str:
         return f"{stem}{next(self._names)}"
@@ -426,10 +428,13 @@ class Generator:
         if not isinstance(head, x.Call) or head.name not in ("doc", "document") or len(head.arguments) != 1:
             return None
         address = self.text(head.arguments[0], scope)
+        is_named = self.value(head.arguments[0], scope).literal is not None
         if steps and not any(map(_reads_elsewhere, steps)):
             path = _from_root(steps)
             inside = _as_texts(self.value(path, Scope("d.root", "node", {})))
-            return Value("texts", f"files.find({address}, {_digest(path)!r}, lambda d: {inside})")
+            site = f"{address}, {_digest(path)!r}, lambda d: {inside}"
+            self.sites |= {site: None} if is_named else {}
+            return Value("texts", f"files.find({site})")
         if (keyed := _keyed(_entered(steps))) is not None:
             nodes, conditions = keyed
             keys = tuple(sorted(conditions))
@@ -439,8 +444,9 @@ class Generator:
                 inside = self.value(path, Scope("d.root", "node", {})).code
                 row = f"[r for {name} in {inside} for r in rows({name}, {keys!r})]"
                 listed = ", ".join(value.code for value in wanted)
-                query = _digest(path) + "".join(keys)
-                return Value("bool", f"(({listed},) in files.find({address}, {query!r}, lambda d: {row}))")
+                site = f"{address}, {_digest(path) + ''.join(keys)!r}, lambda d: {row}"
+                self.sites |= {site: None} if is_named else {}
+                return Value("bool", f"(({listed},) in files.find({site}))")
         raise x.UnsupportedXPath(f"{head.name}()", "path into another document")
 
     # -- operators -----------------------------------------------------------------------------------------------------

@@ -18,10 +18,23 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 
 
 class Source(Protocol):
-    """Gives the bytes of a file by its path, None when there is none."""
+    """Gives the files around a rule set by their path."""
 
-    def __call__(self, path: str) -> bytes | None:
-        """The bytes at ``path``."""
+    def exists(self, path: str) -> bool:
+        """Whether there is a file at ``path``."""
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes at ``path``, None when there is no such file."""
+
+
+class Sets(Protocol):
+    """Keeps the sets gathered so far: a dictionary, or a cache on disk."""
+
+    def get(self, key: SetKey) -> frozenset[object] | None:
+        """The set of ``key`` when it is known."""
+
+    def __setitem__(self, key: SetKey, value: frozenset[object]) -> None:
+        """Keeps a set."""
 
 
 class SetKey(NamedTuple):
@@ -32,15 +45,12 @@ class SetKey(NamedTuple):
 
 
 class Files:
-    """Sets read from the files around a rule set, each gathered once.
+    """Sets read from the files around a rule set, each gathered once."""
 
-    ``sets`` may be filled beforehand (from a cache) and read afterwards (to make one).
-    """
-
-    def __init__(self, folder: str, source: Source, sets: dict[SetKey, frozenset[object]]) -> None:
+    def __init__(self, folder: str, source: Source, sets: Sets) -> None:
         self._folder = folder
         self._source = source
-        self.sets = sets
+        self._sets = sets
         self._by_address: dict[tuple[str, str], frozenset[object]] = {}
         self._unions: dict[tuple[int, ...], frozenset[object]] = {}
         self._available: dict[str, bool] = {}
@@ -49,7 +59,7 @@ class Files:
         """``doc-available``."""
         found = self._available.get(address)
         if found is None:
-            found = self._available[address] = self._source(self.path(address)) is not None
+            found = self._available[address] = self._source.exists(self.path(address))
         return found
 
     def find(self, address: str, query: str, read: Callable[[Document], Iterable[object]]) -> frozenset[object]:
@@ -66,15 +76,26 @@ class Files:
             self._unions[key] = frozenset().union(*sets)
         return self._unions[key]
 
+    def gather(self, sites: Iterable[tuple[str, str, Callable[[Document], Iterable[object]]]]) -> list[str]:
+        """Gathers the sets that rules name, and gives the addresses where there is no file."""
+        missing = []
+        for address, query, read in sites:
+            try:
+                self.find(address, query, read)
+            except XPathError:
+                missing.append(address)
+        return sorted(set(missing))
+
     def path(self, address: str) -> str:
         """The path of ``address``, which is relative to the rule set."""
         return posixpath.normpath(posixpath.join(self._folder, address))
 
     def _gather(self, key: SetKey, read: Callable[[Document], Iterable[object]]) -> frozenset[object]:
-        found = self.sets.get(key)
+        found = self._sets.get(key)
         if found is None:
-            content = self._source(key.path)
+            content = self._source.read(key.path)
             if content is None:
                 raise XPathError("FODC0002")
-            found = self.sets[key] = frozenset(read(Document(xml.parse(content, max_bytes=MAX_BYTES))))
+            document = Document(xml.parse(content, max_bytes=MAX_BYTES))
+            found = self._sets[key] = frozenset(read(document))
         return found

@@ -101,6 +101,10 @@ class Plan:
         self._rules: list[Callable[[Node, Document, Callable[[tuple[int, Node]], None]], None]] = names["RULES"]
         self._messages: dict[CompiledCheck, Callable[[Node, Document], str]] = {}
 
+    def gather(self) -> list[str]:
+        """Reads every other file that the rules name; gives the addresses where there is none."""
+        return self.files.gather(self._names["SITES"])
+
     def evaluate(self, document: Document) -> Outcome:
         """Everything the rule set says about ``document``."""
         found: list[tuple[int, Node]] = []
@@ -291,6 +295,7 @@ class _Compiler:
                 *self.rule_lines,
                 f"SELECTORS = [{selectors}]",
                 f"RULES = [{rules}]",
+                f"SITES = [{', '.join(f'({site})' for site in self.generator.sites)}]",
             ]
         )
 

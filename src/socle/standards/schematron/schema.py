@@ -36,7 +36,7 @@ class Reader(Protocol):
         """The bytes at a path given by ``resolve``."""
 
 
-class Defect(msgspec.Struct, frozen=True, order=True):
+class Defect(msgspec.Struct, frozen=True):
     """Something broken in a rule set: ``code`` for programs, ``where`` the file, ``reason`` for people."""
 
     code: str

@@ -5,6 +5,7 @@ Source: ISO/IEC 19757-3:2016, annex D.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -21,6 +22,21 @@ class SvrlEntry(msgspec.Struct, frozen=True, order=True):
     is_report: bool = False
     role: str = ""
     text: str = ""
+
+
+def write_svrl(title: str, patterns: Mapping[str, Sequence[SvrlEntry]]) -> bytes:
+    """An SVRL report: under each pattern's name, what it found."""
+    root = etree.Element(f"{{{NAMESPACE}}}schematron-output", {"title": title}, nsmap={"svrl": NAMESPACE})
+    for name, entries in patterns.items():
+        etree.SubElement(root, f"{{{NAMESPACE}}}active-pattern", {"name": name})
+        for entry in entries:
+            kind = "successful-report" if entry.is_report else "failed-assert"
+            attributes = {"test": entry.test, "location": entry.location}
+            if entry.role:
+                attributes["role"] = entry.role
+            element = etree.SubElement(root, f"{{{NAMESPACE}}}{kind}", attributes)
+            etree.SubElement(element, f"{{{NAMESPACE}}}text").text = entry.text
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)
 
 
 def read_svrl(report: etree._Element) -> list[SvrlEntry]:

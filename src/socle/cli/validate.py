@@ -1,0 +1,140 @@
+"""`socle validate`: exact findings on CDA documents, on all cores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from socle.standards.errors import NotFound, Text
+
+if TYPE_CHECKING:
+    from socle.services.conformance.report import Judged
+
+app = App(name="validate", help="Vérifie des documents CDA : XSD, règles officielles ou les nôtres, cohérence.")
+
+#: Fewer files than this are judged in this process: starting others costs more.
+_WORTH_A_POOL = 4
+
+
+@app.default
+def validate(
+    paths: Annotated[list[Path], Parameter(help="Fichiers, dossiers (leurs *.xml) ou archives XDM (*.zip).")],
+    /,
+    *,
+    json: bool = False,
+    html: bool = False,
+    svrl: bool = False,
+    junit: bool = False,
+    output: Annotated[Path | None, Parameter(help="Dossier des rapports SVRL, un par document.")] = None,
+    own: Annotated[bool, Parameter(help="Nos règles, même si un kit officiel est installé.", negative=())] = False,
+    language: str = "fr",
+) -> int:
+    """Code 0: every document conforms; 1: some does not, or is no CDA document."""
+    from socle.services.conformance import report
+    from socle.services.conformance.domain import Severity
+
+    names = {path.as_posix(): path for path in _documents(paths)}
+    if not names:
+        raise NotFound(
+            "NothingToValidate", Text("Aucun document à vérifier.", "No document to validate.")
+        )  # fmt: skip
+    judged = _judge_all(list(names.values()), own=own, quiet=json or html or svrl or junit)
+    if json:
+        print(report.to_json(judged).decode())
+    elif html:
+        sources = {one.name: names[one.name].read_bytes() for one in judged if one.name in names}
+        print(report.to_html(judged, sources, language))
+    elif junit:
+        print(report.to_junit(judged).decode())
+    elif svrl:
+        _write_svrl(judged, output)
+    else:
+        _print_table(judged, language, Severity.INFORMATION if len(judged) == 1 else Severity.ERROR)
+    return 0 if all(one.is_conformant for one in judged) else 1
+
+
+def _documents(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(found for found in path.rglob("*.xml") if found.is_file())
+        elif path.exists():
+            yield path
+        else:
+            raise NotFound("FileNotFound", Text(f"Introuvable : {path}", f"Not found: {path}"))
+
+
+def _judge_all(paths: list[Path], *, own: bool, quiet: bool) -> list[Judged]:
+    from itertools import chain
+
+    from rich.console import Console
+    from rich.progress import track
+
+    from socle.platform.settings import Settings
+    from socle.services.conformance.worker import judge_file, open_worker, worker_pool
+
+    store = "" if own else str(Settings.from_environment().data_path / "conformance")
+    if len(paths) < _WORTH_A_POOL:
+        open_worker(store)
+        return list(chain.from_iterable(map(judge_file, paths)))
+    with worker_pool(store, len(paths)) as pool:
+        done = pool.map(judge_file, paths, chunksize=max(1, min(16, len(paths) // 16)))
+        console = Console(stderr=True, quiet=quiet)
+        return list(chain.from_iterable(track(done, "Vérification", total=len(paths), console=console, transient=True)))
+
+
+def _write_svrl(judged: list[Judged], output: Path | None) -> None:
+    from socle.services.conformance import report
+
+    for one in judged:
+        if one.verdict is None:
+            continue
+        content = report.to_svrl(one.name, one.verdict)
+        if output is None:
+            print(content.decode())
+        else:
+            output.mkdir(parents=True, exist_ok=True)
+            (output / f"{Path(one.name).stem}.svrl").write_bytes(content)
+
+
+def _print_table(judged: list[Judged], language: str, least: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from socle.services.conformance.domain import Severity
+    from socle.services.conformance.report import SEVERITY_NAMES
+
+    console = Console()
+    for one in judged:
+        if one.verdict is None or not one.verdict.findings:
+            continue
+        shown = [finding for finding in one.verdict.findings if finding.severity.rank >= Severity(least).rank]
+        for finding in shown:
+            console.print(
+                f"{one.name}:{finding.line}:{finding.column}: {SEVERITY_NAMES[finding.severity].in_language(language)} "
+                f"({finding.layer}) {finding.message.in_language(language)}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+            console.print(f"    {finding.location}", markup=False, highlight=False, soft_wrap=True)
+    table = Table("Document", "Type", "Verdict", "Erreurs", "Avert.", "Infos", "Non évaluées", "ms")
+    for one in judged:
+        if one.verdict is None:
+            table.add_row(one.name, "", f"[red]{one.code}[/red]", "", "", "", "", "")
+            continue
+        verdict = one.verdict
+        table.add_row(
+            one.name,
+            f"{verdict.document_type} {verdict.document_version}".strip(),
+            "[green]conforme[/green]" if verdict.is_conformant else "[red]non conforme[/red]",
+            *(str(verdict.count(severity)) for severity in reversed(Severity)),
+            str(len(verdict.uncovered)),
+            f"{verdict.duration_ms:.0f}",
+        )
+    console.print(table)
+    for one in judged:
+        if one.refusal is not None:
+            console.print(f"{one.name} : {one.refusal.in_language(language)}", markup=False, soft_wrap=True)

@@ -1,0 +1,419 @@
+"""The official kit: installed once as it was downloaded, compiled to a store, loaded lazily by every process.
+
+The store holds what verdicts need and nothing more: one plan a rule set, the sets that rules read, the XML schema.
+Plans and sets are ``marshal`` files, with the trust of ``.pyc`` files: the store belongs to the operator alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+import os
+import posixpath
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from lxml import etree
+
+from socle.services.conformance.domain import KitReport, Layer, Uncovered
+from socle.standards import xml
+from socle.standards.errors import InvalidContent, NotFound, SocleError, Text, TooLarge
+from socle.standards.schematron.files import Files, SetKey
+from socle.standards.schematron.plan import Firing, Plan, compile_schema, load_plan
+from socle.standards.schematron.schema import Defect, Schema, load_schema
+from socle.standards.schematron.tree import Document
+
+#: Where the official pipeline finds each rule set, by the end of its path, whatever its case.
+LAYER_FILES: Final = {
+    Layer.HEADER: "asip-struct-min-strucmin.sch",
+    Layer.IHE: "ihe.sch",
+    Layer.FRENCH: "ci-sis_modelesdecontenuscda.sch",
+    Layer.ANS: "ci-sis_modeles_ans.sch",
+    Layer.TERMINOLOGY: "terminologie.sch",
+}
+_DOCUMENT_PREFIX: Final = "ci-sis_"
+_SCHEMA_FILE: Final = "cda_extended.xsd"
+#: The CDA vocabulary asks for these copies of value sets; some kits come without some of them.
+_VOCABULARY: Final = "voc-{oid}-DYNAMIC.xml"
+MAX_FILES: Final = 40_000
+MAX_BYTES: Final = 1024 * 1024 * 1024
+
+
+class KitFolder:
+    """The files of a kit by relative path, names resolved ignoring case; missing vocabularies made from value sets."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        paths = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+        if len(paths) > MAX_FILES:
+            raise _too_large()
+        self._exact = set(paths)
+        self._by_lower = {path.lower(): path for path in reversed(paths)}
+        self.substituted: dict[str, str] = {}
+
+    def resolve(self, path: str) -> str | None:
+        """The true path of ``path``."""
+        return path if path in self._exact else self._by_lower.get(path.lower())
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file at ``path``."""
+        return self.resolve(path) is not None
+
+    def read(self, path: str) -> bytes:
+        """The bytes at ``path``."""
+        found = self.resolve(path)
+        if found is not None:
+            return (self.root / found).read_bytes()
+        if (made := self._vocabulary(posixpath.basename(path))) is not None:
+            return made
+        raise NotFound("KitFileMissing", Text(f"Fichier absent du kit : {path}", f"File not in the kit: {path}"))
+
+    def ending(self, name: str) -> list[str]:
+        """The paths whose last part is ``name``, whatever its case; the shortest first."""
+        found = [path for lower, path in self._by_lower.items() if posixpath.basename(lower) == name]
+        return sorted(found, key=lambda path: (path.count("/"), path))
+
+    def starting(self, prefix: str, suffix: str) -> list[str]:
+        """The paths whose last part begins with ``prefix`` and ends with ``suffix``."""
+        return sorted(
+            path
+            for lower, path in self._by_lower.items()
+            if posixpath.basename(lower).startswith(prefix) and lower.endswith(suffix)
+        )
+
+    def _vocabulary(self, name: str) -> bytes | None:
+        oid = name.removeprefix("voc-").removesuffix("-DYNAMIC.xml")
+        if name != _VOCABULARY.format(oid=oid):
+            return None
+        for path in self.starting("jdv_", ".xml"):
+            head = (self.root / path).read_bytes()
+            if f'"{oid}"'.encode() in head:
+                self.substituted[name] = path
+                return _as_vocabulary(head)
+        return None
+
+
+def _as_vocabulary(value_set: bytes) -> bytes:
+    root = etree.Element("valueSets")
+    concepts = etree.SubElement(etree.SubElement(root, "valueSet"), "conceptList")
+    for concept in xml.parse(value_set).iter("{*}Concept"):
+        etree.SubElement(
+            concepts, "concept", code=concept.get("code", ""), codeSystem=concept.get("codeSystem", "")
+        )  # fmt: skip
+    return etree.tostring(root)
+
+
+class _Missing:
+    """``KitFolder`` as the ``Source`` of ``Files``: a file that is not there is None."""
+
+    def __init__(self, folder: KitFolder) -> None:
+        self._folder = folder
+
+    def exists(self, path: str) -> bool:
+        return self._folder.exists(path)
+
+    def read(self, path: str) -> bytes | None:
+        try:
+            return self._folder.read(path)
+        except NotFound:
+            return None
+
+
+class StoredSets:
+    """Sets on disk, one file each, read when a rule first asks for it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, key: SetKey) -> frozenset[object] | None:
+        """The set of ``key``."""
+        try:
+            content = self._path(key).read_bytes()
+        except FileNotFoundError:
+            return None
+        found: frozenset[object] = marshal.loads(content)  # noqa: S302 - see the module's trust note
+        return found
+
+    def __setitem__(self, key: SetKey, value: frozenset[object]) -> None:
+        """Keeps a set."""
+        self._path(key).write_bytes(marshal.dumps(value))  # type: ignore[arg-type]  # strings, or tuples of them
+
+    def _path(self, key: SetKey) -> Path:
+        digest = hashlib.blake2b(f"{key.path}\0{key.query}".encode(), digest_size=12).hexdigest()
+        return self._folder / f"{digest}.set"
+
+
+class _StoredNames:
+    """The names of the files that were in the kit, for ``doc-available``; their contents are in ``StoredSets``."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+
+    def exists(self, path: str) -> bool:
+        return path.lower() in self._names
+
+    def read(self, path: str) -> bytes | None:
+        return None
+
+
+class _Manifest(msgspec.Struct):
+    report: KitReport
+    names: list[str]
+    schema: str
+
+
+class OfficialKit:
+    """An installed kit; rule sets are loaded when a document first needs them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=_Manifest)
+        self.report = manifest.report
+        self._schema_path = manifest.schema
+        self._source = _StoredNames(frozenset(manifest.names))
+        self._sets = StoredSets(folder / "sets")
+        self._plans: dict[str, Plan] = {}
+        self._schema: etree.XMLSchema | None = None
+
+    @property
+    def identifier(self) -> str:
+        """``ans`` : the kit of the Agence du numérique en santé."""
+        return "ans"
+
+    def expected(self, firing: Firing) -> Text:
+        """The test itself: the kit says no more."""
+        sign = "not " if firing.check.is_report else ""
+        return Text(f"{sign}{firing.check.test}", f"{sign}{firing.check.test}")
+
+    @property
+    def version(self) -> str:
+        """The first characters of the kit's digest."""
+        return self.report.digest[:12]
+
+    def plan(self, rule_set: str) -> Plan | None:
+        """The plan of a layer, or of a document schema (``LDL-SES_2022.01``)."""
+        if rule_set not in self._plans:
+            path = {**self.report.layers, **self.report.documents}.get(rule_set)
+            if path is None:
+                return None
+            content = (self._folder / "plans" / f"{rule_set}.plan").read_bytes()
+            self._plans[rule_set] = load_plan(content, Files(posixpath.dirname(path), self._source, self._sets))
+        return self._plans[rule_set]
+
+    @property
+    def schema(self) -> etree.XMLSchema | None:
+        """The XML schema of the kit."""
+        if self._schema is None and self._schema_path:
+            self._schema = etree.XMLSchema(etree.parse(self._folder / "schema" / self._schema_path))
+        return self._schema
+
+
+def installed_kit(store: Path) -> OfficialKit | None:
+    """The kit in ``store``, or None. A store that another version of Socle wrote counts as none."""
+    pointer = store / "current"
+    if not pointer.is_file():
+        return None
+    folder = store / pointer.read_text("ascii").strip()
+    try:
+        kit = OfficialKit(folder)
+        if kit.report.layers:
+            kit.plan(next(iter(kit.report.layers)))
+        return kit
+    except (SocleError, OSError, msgspec.DecodeError):
+        return None
+
+
+def install_kit(kit: Path, store: Path, progress: Callable[[str], None] = lambda _step: None) -> KitReport:
+    """Compiles the kit in a directory or a ZIP into ``store`` and makes it the one in force.
+
+    Raises ``InvalidContent`` when nothing in it is a rule set, ``TooLarge`` over documented limits.
+    """
+    if not kit.exists():
+        raise NotFound("KitNotFound", Text(f"Introuvable : {kit}", f"Not found: {kit}"))
+    with tempfile.TemporaryDirectory() as unpacked:
+        folder = KitFolder(_unpacked(kit, Path(unpacked)))
+        store.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(dir=store, prefix="building-"))
+        try:
+            report = _build(folder, building, progress)
+            target = store / report.digest[:24]
+            shutil.rmtree(target, ignore_errors=True)
+            building.rename(target)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    pointer = store / "current.new"
+    pointer.write_text(target.name, "ascii")
+    os.replace(pointer, store / "current")
+    for other in store.iterdir():
+        if other.is_dir() and other != target:
+            shutil.rmtree(other, ignore_errors=True)
+    return report
+
+
+def _unpacked(kit: Path, folder: Path) -> Path:
+    if kit.is_dir():
+        return kit
+    if not zipfile.is_zipfile(kit):
+        raise InvalidContent(
+            "NotAKit", Text("Ni un dossier ni une archive ZIP.", "Neither a directory nor a ZIP archive.")
+        )
+    with zipfile.ZipFile(kit) as archive:
+        members = archive.infolist()
+        if len(members) > MAX_FILES or sum(member.file_size for member in members) > MAX_BYTES:
+            raise _too_large()
+        wanted = (".sch", ".xml", ".xsd", ".rdf", ".xsl")
+        archive.extractall(folder, [member for member in members if member.filename.lower().endswith(wanted)])
+    return folder
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(
+        "KitTooLarge",
+        Text(
+            f"Plus de {MAX_FILES} fichiers ou de {MAX_BYTES >> 20} Mio.",
+            f"More than {MAX_FILES} files or {MAX_BYTES >> 20} MiB.",
+        ),
+    )
+
+
+def _build(folder: KitFolder, target: Path, progress: Callable[[str], None]) -> KitReport:
+    for part in ("plans", "sets", "schema"):
+        (target / part).mkdir()
+    sets = StoredSets(target / "sets")
+    source = _Missing(folder)
+    digest = hashlib.sha256()
+    defects: list[Defect] = []
+    uncovered: list[Uncovered] = []
+    layers: dict[str, str] = {}
+    documents: dict[str, str] = {}
+    rules = checks = 0
+    for layer, name, path in _rule_sets(folder):
+        progress(name)
+        try:
+            schema = load_schema(path, folder)
+        except SocleError as error:
+            defects.append(Defect("RuleSetUnreadable", path, error.reason))
+            continue
+        digest.update(msgspec.msgpack.encode(schema))
+        plan = compile_schema(schema, Files(posixpath.dirname(path), source, sets))
+        missing = plan.gather()
+        if layer is Layer.TERMINOLOGY:
+            _warm_terminologies(plan, folder, path)
+        (target / "plans" / f"{name}.plan").write_bytes(plan.dump())
+        (documents if layer is Layer.DOCUMENT else layers)[name] = path
+        rules += sum(len(pattern.rules) for pattern in schema.patterns)
+        checks += len(plan.checks)
+        uncovered += [Uncovered(layer, one.expression, one.reason) for one in plan.uncovered]
+        defects += [*schema.defects, *_missing_sets(schema, missing), *_shadowed(schema)]
+    if not layers and not documents:
+        raise InvalidContent(
+            "NotAKit",
+            Text("Aucun schématron du CI-SIS dans ce kit.", "No CI-SIS Schematron in this kit."),
+            remedy=Text("Donnez le dossier qui contient « schematrons ».", "Give the folder that holds “schematrons”."),
+        )
+    progress("schema")
+    schema_path = _copy_schema(folder, target / "schema", defects)
+    defects += [
+        Defect("LayerMissing", name, Text(f"Jeu de règles absent : {name}", f"Rule set missing: {name}"))
+        for layer, name in LAYER_FILES.items()
+        if layer not in layers
+    ]
+    defects += [
+        Defect(
+            "VocabularyMissing",
+            name,
+            Text(f"vocabulaire absent, refait d'après {path}", f"vocabulary missing, made again from {path}"),
+        )
+        for name, path in sorted(folder.substituted.items())
+    ]
+    report = KitReport(
+        digest=digest.hexdigest(),
+        installed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        layers=layers,
+        documents=documents,
+        rules=rules,
+        checks=checks,
+        value_sets=sum(1 for _ in (target / "sets").iterdir()),
+        defects=sorted(set(defects), key=lambda one: (one.code, one.where, one.reason.fr)),
+        uncovered=uncovered,
+    )
+    names = [path.lower() for path in folder.starting("", "") if path.lower().endswith((".rdf", ".xml"))]
+    manifest = _Manifest(report, names, schema_path)
+    (target / "manifest.json").write_bytes(msgspec.json.encode(manifest))
+    return report
+
+
+def _rule_sets(folder: KitFolder) -> Iterator[tuple[Layer, str, str]]:
+    for layer, name in LAYER_FILES.items():
+        for path in folder.ending(name)[:1]:
+            yield layer, layer.value, path
+    common = set(LAYER_FILES.values())
+    for path in folder.starting(_DOCUMENT_PREFIX, ".sch"):
+        name = posixpath.basename(path)
+        if name.lower() not in common:
+            yield Layer.DOCUMENT, name[len(_DOCUMENT_PREFIX) : -len(".sch")], path
+
+
+def _missing_sets(schema: Schema, missing: list[str]) -> list[Defect]:
+    return [
+        Defect("ValueSetMissing", schema.path, Text(f"fichier absent : {address}", f"file missing: {address}"))
+        for address in missing
+    ]
+
+
+def _shadowed(schema: Schema) -> Iterator[Defect]:
+    """Rules that never fire: an earlier rule of the same pattern has the same context."""
+    for pattern in schema.patterns:
+        seen: set[str] = set()
+        for rule in pattern.rules:
+            context = " ".join(rule.context.split())
+            if context in seen:
+                yield Defect(
+                    "RuleShadowed",
+                    schema.path,
+                    Text(
+                        f"{pattern.identifier} : une règle ne s'applique jamais, une autre a le même contexte : {context}",
+                        f"{pattern.identifier}: a rule never fires, an earlier one has the same context: {context}",
+                    ),
+                )
+            seen.add(context)
+
+
+def _warm_terminologies(plan: Plan, folder: KitFolder, path: str) -> None:
+    """Makes the rules ask for every terminology of the kit, so that its sets are in the store."""
+    root = etree.Element("{urn:hl7-org:v3}ClinicalDocument")
+    for terminology in folder.starting("", ".rdf"):
+        system = posixpath.basename(terminology)[: -len(".rdf")]
+        etree.SubElement(root, "{urn:hl7-org:v3}code", code="-", codeSystem=system)
+    value = etree.SubElement(root, "{urn:hl7-org:v3}value", unit="-")
+    value.set("{http://www.w3.org/2001/XMLSchema-instance}type", "PQ")
+    plan.evaluate(Document(root))
+
+
+def _copy_schema(folder: KitFolder, target: Path, defects: list[Defect]) -> str:
+    found = folder.ending(_SCHEMA_FILE)
+    if not found:
+        defects.append(
+            Defect("SchemaMissing", _SCHEMA_FILE, Text("schéma XML absent", "the XML schema is missing"))
+        )  # fmt: skip
+        return ""
+    top = posixpath.dirname(found[0])
+    for path in folder.starting("", ".xsd"):
+        if path.startswith(f"{top}/") or not top:
+            copied = target / posixpath.relpath(path, top or ".")
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder.root / path, copied)
+    name = posixpath.relpath(found[0], top or ".")
+    try:
+        etree.XMLSchema(etree.parse(target / name))
+    except (etree.XMLSchemaParseError, etree.XMLSyntaxError) as error:
+        reason = str(error).splitlines()[0]
+        defects.append(Defect("SchemaBroken", found[0], Text(reason, reason)))
+        return ""
+    return name

@@ -1,0 +1,161 @@
+"""A verdict written for those who read it: JSON, HTML, SVRL, JUnit.
+
+Source: SVRL, ISO/IEC 19757-3 annex D; the JUnit XML that continuous-integration servers read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from lxml import etree
+
+from socle.services.conformance.domain import LAYER_NAMES, Finding, Severity, Verdict
+from socle.standards.errors import SocleError, Text
+from socle.standards.schematron.svrl import SvrlEntry, write_svrl
+
+_CONTEXT_LINES = 1
+_LINE_CHARACTERS = 300
+SEVERITY_NAMES = {
+    Severity.ERROR: Text("Erreur", "Error"),
+    Severity.WARNING: Text("Avertissement", "Warning"),
+    Severity.INFORMATION: Text("Information", "Information"),
+}
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A file and what became of it: a verdict, or the refusal that says why there is none."""
+
+    name: str
+    verdict: Verdict | None
+    refusal: Text | None = None
+    code: str = ""
+
+    @property
+    def is_conformant(self) -> bool:
+        """Whether there is a verdict without error."""
+        return self.verdict is not None and self.verdict.is_conformant
+
+
+def refused(name: str, error: SocleError) -> Judged:
+    """A file that could not be judged."""
+    return Judged(name, None, Text(error.sentence("fr"), error.sentence("en")), error.code)
+
+
+def to_json(judged: list[Judged]) -> bytes:
+    """All verdicts as one JSON list."""
+    rows = [
+        {
+            "file": one.name,
+            "conformant": one.is_conformant,
+            "severity": one.verdict.severity if one.verdict else None,
+            "refusal": one.refusal,
+            "code": one.code or None,
+            "verdict": one.verdict,
+        }
+        for one in judged
+    ]
+    return msgspec.json.format(msgspec.json.encode(rows), indent=2)
+
+
+def to_svrl(name: str, verdict: Verdict) -> bytes:
+    """One verdict as SVRL, a pattern for each rule set."""
+    patterns: dict[str, list[SvrlEntry]] = {rules.identifier: [] for rules in verdict.rule_sets}
+    for finding in verdict.findings:
+        patterns.setdefault(finding.rule_set, []).append(
+            SvrlEntry(
+                finding.test or finding.requirement,
+                finding.location,
+                finding.is_report,
+                finding.severity.value,
+                finding.message.fr,
+            )
+        )
+    return write_svrl(name, patterns)
+
+
+def to_junit(judged: list[Judged]) -> bytes:
+    """A test suite a file, a test case a rule set; errors are failures, warnings are told in the output."""
+    root = etree.Element("testsuites", name="socle validate")
+    for one in judged:
+        suite = etree.SubElement(root, "testsuite", name=one.name)
+        if one.verdict is None:
+            case = etree.SubElement(suite, "testcase", name="document", classname=one.name)
+            etree.SubElement(case, "error", type=one.code, message=one.refusal.fr if one.refusal else "")
+            continue
+        for rules in one.verdict.rule_sets:
+            case = etree.SubElement(suite, "testcase", name=rules.identifier, classname=one.name)
+            found = [finding for finding in one.verdict.findings if finding.rule_set == rules.identifier]
+            for finding in found:
+                if finding.severity is Severity.ERROR:
+                    failure = etree.SubElement(
+                        case, "failure", type=finding.requirement, message=_printable(finding.message.fr)
+                    )
+                    failure.text = _printable(
+                        f"{finding.location}\nligne {finding.line}, colonne {finding.column}\n{finding.found}"
+                    )
+            if told := [finding for finding in found if finding.severity is not Severity.ERROR]:
+                lines = [f"{finding.severity}: {finding.message.fr} ({finding.location})" for finding in told]
+                etree.SubElement(case, "system-out").text = _printable("\n".join(lines))
+        suite.set("tests", str(len(one.verdict.rule_sets)))
+        suite.set("failures", str(one.verdict.count(Severity.ERROR)))
+        suite.set("time", str(one.verdict.duration_ms / 1000))
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text if character in "\t\n" or ord(character) >= 32)
+
+
+def to_html(judged: list[Judged], sources: Mapping[str, bytes], language: str = "fr") -> str:
+    """One page with every verdict, each finding beside the lines it speaks of; nothing in it loads or runs."""
+    cases = [(one, excerpts(one.verdict, sources.get(one.name, b"")) if one.verdict else {}) for one in judged]
+    return (
+        environment(language)
+        .get_template("report.html")
+        .render(cases=cases, layers=LAYER_NAMES, severities=SEVERITY_NAMES)
+    )
+
+
+def excerpts(verdict: Verdict, source: bytes) -> dict[int, list[tuple[int, str]]]:
+    """For each line that a finding names, the lines around it: number and text, cut when they are long."""
+    lines = source.decode("utf-8", "replace").splitlines()
+    shown = {}
+    for number in {finding.line for finding in verdict.findings if 0 < finding.line <= len(lines)}:
+        first, last = max(1, number - _CONTEXT_LINES), min(len(lines), number + _CONTEXT_LINES)
+        shown[number] = [(row, _cut(lines[row - 1])) for row in range(first, last + 1)]
+    return shown
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _LINE_CHARACTERS else line[:_LINE_CHARACTERS] + "…"
+
+
+def by_layer(verdict: Verdict) -> dict[str, list[Finding]]:
+    """The findings of each layer that has some, heaviest first."""
+    layers: dict[str, list[Finding]] = {}
+    for finding in sorted(verdict.findings, key=lambda one: (-one.severity.rank, one.line)):
+        layers.setdefault(finding.layer, []).append(finding)
+    return layers
+
+
+@cache
+def environment(language: str) -> Environment:
+    """Templates whose two languages stand side by side."""
+    found = Environment(
+        loader=PackageLoader("socle.services.conformance"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.globals |= {
+        "t": lambda french, english: english if language == "en" else french,
+        "say": lambda text: text.in_language(language),
+        "language": language,
+        "by_layer": by_layer,
+        "Severity": Severity,
+    }
+    return found

@@ -1,0 +1,89 @@
+"""Judging in processes of their own: rules are loaded once in each, and no event loop waits for them."""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, date, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+from socle.services.conformance.domain import Verdict
+from socle.services.conformance.judgement import MAX_BYTES, RuleBook, judge
+from socle.services.conformance.kit import installed_kit
+from socle.services.conformance.packs import own_rules
+from socle.services.conformance.report import Judged, refused
+from socle.standards.errors import SocleError, Text, TooLarge
+
+#: Documents between two collections of memory: trees are released by hand, so little is left to collect.
+_COLLECT_EVERY: Final = 200
+_book: RuleBook | None = None
+_judged = 0
+
+
+def open_book(store: str) -> RuleBook:
+    """The official kit in ``store``, or our own rules when there is none (or ``store`` is empty)."""
+    return (installed_kit(Path(store)) if store else None) or own_rules()
+
+
+def open_worker(store: str) -> None:
+    """Loads the rules of this process."""
+    global _book
+    _book = open_book(store)
+
+
+def _start(store: str) -> None:
+    open_worker(store)
+    # Nothing that is loaded now will ever be garbage, and documents release their own trees.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+def worker_pool(store: str, documents: int = 1_000_000) -> ProcessPoolExecutor:
+    """Processes that judge, one a core at most."""
+    return ProcessPoolExecutor(
+        min(os.cpu_count() or 1, documents), mp_context=get_context("spawn"), initializer=_start, initargs=(store,)
+    )
+
+
+def judge_content(content: bytes, today: date) -> Verdict:
+    """The verdict on ``content`` by the rules of this process. Raises ``SocleError`` when there is nothing to judge."""
+    global _judged
+    assert _book is not None, "open_worker first"
+    _judged += 1
+    if not gc.isenabled() and _judged % _COLLECT_EVERY == 0:
+        gc.collect()
+    return judge(content, _book, today)
+
+
+def judge_file(path: Path) -> list[Judged]:
+    """What became of a file: one result, or one for each document of an XDM archive."""
+    today = datetime.now(UTC).date()
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise TooLarge("DocumentTooLarge", Text("Le document est trop gros.", "The document is too large."))
+        content = path.read_bytes()
+        members = list(_archived(content)) if zipfile.is_zipfile(io.BytesIO(content)) else [("", content)]
+    except SocleError as error:
+        return [refused(path.as_posix(), error)]
+    return [_judged_as(f"{path.as_posix()}{name}", member, today) for name, member in members]
+
+
+def _judged_as(name: str, content: bytes, today: date) -> Judged:
+    try:
+        return Judged(name, judge_content(content, today))
+    except SocleError as error:
+        return refused(name, error)
+
+
+def _archived(content: bytes) -> Iterator[tuple[str, bytes]]:
+    from socle.standards.xdm.package import read_xdm
+
+    for entry, document in read_xdm(content).documents:
+        yield f"!{entry.uri or entry.unique_id}", document
