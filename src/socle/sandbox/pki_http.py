@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 from socle.platform.actor import Actor
 from socle.platform.clock import Clock
 from socle.platform.web import json_response, read_body
+from socle.sandbox import cast
 from socle.sandbox.pki import Credential, KeyPurpose, TestAuthority
 from socle.services.directory.domain import Professional
 from socle.services.directory.service import DirectoryService
@@ -26,6 +27,7 @@ from socle.services.identity.situation import Context, actor_of
 from socle.standards.errors import InvalidContent, NotFound, Text
 
 _MAX_BYTES = 64 * 1024
+_CAST = frozenset(professional.id_nat for professional in cast.PROFESSIONALS)
 _G15 = "1.2.250.1.71.1.2.7"
 
 
@@ -138,6 +140,9 @@ async def _holder_of(asked: IssueRequest, directory: DirectoryService) -> tuple[
         ), None
     id_nat = f"8{asked.rpps}" if len(asked.rpps) == 11 and asked.rpps.isdigit() else asked.rpps
     professional = await directory.professional(id_nat)
+    if professional is None and id_nat in _CAST:
+        await directory.load(cast.PROFESSIONALS, cast.STRUCTURES)
+        professional = await directory.professional(id_nat)
     if professional is None:
         if not (asked.family and asked.given and id_nat):
             raise NotFound(
