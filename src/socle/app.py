@@ -32,6 +32,9 @@ from socle.platform.web import Counted, fail, refuse
 from socle.portals import pages
 from socle.sandbox import admit, pki_http
 from socle.sandbox.pki import ensure_authority
+from socle.services.delivery import rest as delivery_rest
+from socle.services.delivery import tasks as delivery_tasks
+from socle.services.delivery.service import DeliveryService
 from socle.services.directory.service import DirectoryService
 from socle.services.dmp import fhir as dmp_fhir
 from socle.services.dmp import soap as dmp_soap
@@ -81,6 +84,7 @@ class Services(msgspec.Struct, frozen=True):
     dmp: DmpService
     reading: ReadingService
     mssante: MssanteService
+    delivery: DeliveryService
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -99,6 +103,9 @@ def create_services(base: Base) -> Services:
         trust.verify(certificate, Usage.SIGNATURE, base.clock())
 
     dmp = DmpService(base, ins, check_signature=signature_check(believe))
+    mssante = MssanteService(
+        base, verify_token=identity.verify_access_token, trust=trust, publisher=DirectoryPublisher(directory)
+    )
     return Services(
         base=base,
         trust=trust,
@@ -107,9 +114,8 @@ def create_services(base: Base) -> Services:
         identity=identity,
         dmp=dmp,
         reading=ReadingService(base, dmp),
-        mssante=MssanteService(
-            base, verify_token=identity.verify_access_token, trust=trust, publisher=DirectoryPublisher(directory)
-        ),
+        mssante=mssante,
+        delivery=DeliveryService(base, mssante, dmp),
     )
 
 
@@ -129,6 +135,7 @@ def create_app(services: Services) -> Starlette:
             *identity_doors.routes(services.identity),
             *_ins_routes(services),
             *_dmp_routes(services),
+            *delivery_rest.routes(services.delivery, services.identity.authenticate),
             *(_sandbox_routes(services) if services.base.settings.is_sandbox else ()),
         ],
         middleware=[Middleware(Counted)],
@@ -179,6 +186,7 @@ def tasks_of(services: Services) -> Mapping[str, Task]:
         **_bound(services.reading, reading_tasks.TASKS),
         **_bound(services.dmp, dmp_tasks.TASKS),
         **_bound(services.mssante, mssante_tasks.TASKS),
+        **_bound(services.delivery, delivery_tasks.TASKS),
         "audit.sign_heads": partial(_sign_heads, services.base),
     }
 
