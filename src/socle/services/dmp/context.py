@@ -204,7 +204,7 @@ class DmpContext:
         subjects: tuple[Subject, ...] = (),
         outcome: Outcome = Outcome.SUCCESS,
     ) -> None:
-        """Appends the trace of an allowed use, then makes sure that it still is allowed: the last step of a transaction.
+        """Appends the trace of an allowed use, then makes sure that it still is one: the last step of a transaction.
 
         Raises the refusal if the right was withdrawn meanwhile, ``Unavailable`` if something else about it changed.
         """
