@@ -30,8 +30,14 @@ from socle.platform.trust import Environment, TrustStore, Usage
 from socle.platform.vihf import VihfAuthenticator
 from socle.platform.web import Counted, fail, refuse
 from socle.portals import pages
+from socle.portals.citizen import routes as citizen_pages
+from socle.portals.logins import CitizenLogins, DeskLogins, OperatorLogins
+from socle.portals.operator import routes as operator_pages
+from socle.portals.professional import routes as professional_pages
 from socle.sandbox import admit, pki_http
+from socle.sandbox import switches as sandbox_switches
 from socle.sandbox.pki import ensure_authority
+from socle.sandbox.switches import SandboxSwitches
 from socle.services.delivery import rest as delivery_rest
 from socle.services.delivery import tasks as delivery_tasks
 from socle.services.delivery.service import DeliveryService
@@ -70,6 +76,7 @@ MIGRATED_PACKAGES = (
     "socle.services.delivery",
     "socle.services.dmp",
     "socle.services.reading",
+    "socle.sandbox",
 )
 
 
@@ -87,17 +94,23 @@ class Services(msgspec.Struct, frozen=True):
     delivery: DeliveryService
 
 
+#: What the sandbox makes fail on purpose, and its clock, for the whole process.
+SWITCHES = SandboxSwitches()
+
+
 def clock_of(settings: Settings) -> Clock:
-    """The clock of this base."""
-    return system_clock
+    """The clock of this base: in a sandbox, one that can be set."""
+    return SWITCHES.clock if settings.is_sandbox else system_clock
 
 
 def create_services(base: Base) -> Services:
     """Builds the services, each given those that it calls."""
     trust = load_trust(base.settings)
     directory = DirectoryService(base)
-    ins = InsService(base)
-    identity = IdentityService(base, directory, trust=trust)
+    if base.settings.is_sandbox:
+        SWITCHES.follow(base.database)
+    ins = InsService(base, rehearse=SWITCHES.rehearse_insi)
+    identity = IdentityService(base, directory, trust=trust, switches=SWITCHES)
 
     def believe(certificate: x509.Certificate) -> None:
         trust.verify(certificate, Usage.SIGNATURE, base.clock())
@@ -135,6 +148,7 @@ def create_app(services: Services) -> Starlette:
             *identity_doors.routes(services.identity),
             *_ins_routes(services),
             *_dmp_routes(services),
+            *_portal_routes(services),
             *delivery_rest.routes(services.delivery, services.identity.authenticate),
             *(_sandbox_routes(services) if services.base.settings.is_sandbox else ()),
         ],
@@ -159,11 +173,22 @@ def _dmp_routes(services: Services) -> list[BaseRoute]:
     ]
 
 
+def _portal_routes(services: Services) -> list[BaseRoute]:
+    citizens = CitizenLogins(services.identity, services.dmp, services.ins)
+    desk = DeskLogins(services.identity)
+    return [
+        *citizen_pages.routes(citizens, services.dmp, services.reading, services.ins),
+        *professional_pages.routes(desk, services.dmp, services.reading, services.ins),
+        *operator_pages.routes(OperatorLogins(services.identity), services.base),
+    ]
+
+
 def _sandbox_routes(services: Services) -> list[BaseRoute]:
     """Doors that give test identities to whoever asks: they exist in the sandbox alone."""
     base = services.base
     authority = ensure_authority(base.settings.data_path / "pki")
     return [
+        *sandbox_switches.routes(SWITCHES, services.base.database, services.base.settings),
         *pki_http.routes(authority, services.directory, base.clock),
         *admit.routes(services.ins, services.dmp),
     ]

@@ -8,6 +8,8 @@ from cyclopts import App, Parameter, validators
 
 app = App(name="sandbox", help="Le bac à sable : population fictive, certificats de test, pannes voulues.")
 
+app.command("socle.cli.sandbox_switches:app", name="switches")
+
 
 @app.command
 def populate(

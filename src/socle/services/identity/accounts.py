@@ -135,7 +135,7 @@ class Accounts:
         ins: Ins | None,
         upstream_sub: str | None = None,
     ) -> Account:
-        account = uuid4()
+        account = citizen_account(ins) if ins is not None else uuid4()
         added = await QUERIES["add_account"].execute(
             connection,  # type: ignore[arg-type]
             id=account,
@@ -264,6 +264,11 @@ class Accounts:
             await QUERIES["add_account_failure"].execute(
                 connection, id=account, locked_until=self._base.clock() + _LOCK
             )
+
+
+def citizen_account(ins: Ins) -> UUID:
+    """The id of the account of the person of ``ins``: known before it is opened, so that mandates can name it."""
+    return owner_key("account", ins.to_cx())
 
 
 def normalise_login(login: str) -> str:

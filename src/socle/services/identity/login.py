@@ -97,7 +97,7 @@ class AuthorizationPages:
             raise _unknown_client()
         address = rules.find_redirect(client, values)
         try:
-            self._provider.refuse_when_switched()
+            await self._provider.rehearse()
             return rules.read_authorization(self._provider.realm, client, address, values)
         except OAuthError as error:
             return redirect(self._error_address(address, error, values.get("state", "")))

@@ -256,7 +256,7 @@ class Door:
     async def _token(self, request: Request) -> Response:
         form = await read_form(request)
         client = await self._client(request, form)
-        self._provider.refuse_when_switched()
+        await self._provider.rehearse()
         grant_type = form.get("grant_type", "")
         handler = self._grants.get(grant_type)
         if handler is None:
@@ -301,7 +301,7 @@ class Door:
     async def _ciba(self, request: Request) -> Response:
         form = await read_form(request)
         client = await self._client(request, form)
-        self._provider.refuse_when_switched()
+        await self._provider.rehearse()
         hint = form.get("login_hint", "")
         professional = await self._service.directory.professional(hint) if hint else None
         answer = await self._service.challenges.start_ciba(

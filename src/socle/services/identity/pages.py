@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -19,12 +19,13 @@ from socle.standards.errors import SocleError, Text
 
 _FORGERY_COOKIE: Final = "login"
 _LANGUAGES: Final = ("fr", "en")
+_PACKAGE: Final = "socle.services.identity"
 
 
 @cache
-def _environment(language: str) -> Environment:
+def _environment(language: str, package: str) -> Environment:
     environment = Environment(
-        loader=PackageLoader("socle.services.identity"),
+        loader=ChoiceLoader([PackageLoader(name) for name in dict.fromkeys((package, _PACKAGE))]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -50,9 +51,16 @@ def page_language(request: Request) -> str:
 
 
 def render(
-    request: Request, template: str, *, status: int = 200, form_target: str = "", refresh_s: int = 0, **values: object
+    request: Request,
+    template: str,
+    *,
+    package: str = _PACKAGE,
+    status: int = 200,
+    form_target: str = "",
+    refresh_s: int = 0,
+    **values: object,
 ) -> Response:
-    """A page. ``form_target`` is the address to which a form may end up redirecting, beside this site."""
+    """A page of ``package``. ``form_target`` is where a form may end up redirecting, beside this site."""
     target = urlsplit(form_target)
     allowed = f" {target.scheme}://{target.netloc}" if target.netloc else ""
     headers = {
@@ -63,7 +71,7 @@ def render(
     if refresh_s:
         headers["Refresh"] = str(refresh_s)
     is_sandbox = getattr(request.app.state, "is_sandbox", False)
-    text = _environment(page_language(request)).get_template(template).render(is_sandbox=is_sandbox, **values)
+    text = _environment(page_language(request), package).get_template(template).render(is_sandbox=is_sandbox, **values)
     return HTMLResponse(text, status, headers)
 
 

@@ -7,6 +7,7 @@ Source: identity fact sheet §5.3-§5.7; RFC 6749, 7009, 7662, 9700; OIDC Core.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import secrets
@@ -77,9 +78,12 @@ class Provider:
         """The time of the base."""
         return self._base.clock()
 
-    def refuse_when_switched(self) -> None:
-        """Raises what the failure switches of the sandbox ask for."""
-        health = self._switches().psc if self.realm is PSC else Health.NORMAL
+    async def rehearse(self) -> None:
+        """Does what the failure switches of the sandbox ask for: nothing, waits, or raises."""
+        state = self._switches()
+        health = state.psc if self.realm is PSC else Health.NORMAL
+        if health is Health.SLOW:
+            await asyncio.sleep(state.delay_ms / 1000)
         if health is Health.DOWN:
             raise Unavailable(
                 "temporarily_unavailable",

@@ -234,11 +234,15 @@ VALUES (:cookie_sha256, :space, :subject, :record, :acting, :upstream_sid, :id_t
 -- The living login behind a cookie, marked as seen.
 UPDATE identity_session SET seen_at = :now
 WHERE cookie_sha256 = :cookie_sha256 AND started_at > :oldest_start AND seen_at > :oldest_seen
-RETURNING space, subject, record, acting, upstream_sid, id_token, csrf, started_at;
+RETURNING space, subject, record, acting, kept, upstream_sid, id_token, csrf, started_at;
 
 -- name: choose_acting
 -- The same login, acting as something else.
 UPDATE identity_session SET acting = :acting WHERE cookie_sha256 = :cookie_sha256;
+
+-- name: keep_in_session
+-- The same login, looking at something else.
+UPDATE identity_session SET kept = :kept WHERE cookie_sha256 = :cookie_sha256;
 
 -- name: close_session
 -- Logs out of the base's own pages.

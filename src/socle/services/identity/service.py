@@ -223,6 +223,6 @@ class IdentityService:
                 Text("Ce professionnel n'est pas dans l'annuaire.", "This professional is not in the directory."),
                 location="rpps",
             )
-        self.psc.refuse_when_switched()
+        await self.psc.rehearse()
         session, _ = await self.psc.open_session(id_nat, Means.SANDBOX, with_cookie=False)
         return await self.psc.grant_directly(SANDBOX_CLIENT, session, scope="openid scope_all", acr=PSC.acr_values[0])

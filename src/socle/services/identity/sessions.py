@@ -34,12 +34,16 @@ class Space(StrEnum):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One login. ``record`` is what was learnt at login (JSON), ``acting`` the choice made since."""
+    """One login. ``record`` is what was learnt at login (JSON), ``acting`` the situation chosen since.
+
+    ``kept`` is what the portal remembers of what is being looked at.
+    """
 
     space: Space
     subject: str
     record: str
     acting: str
+    kept: str
     upstream_sid: str
     id_token: str
     csrf: str
@@ -105,6 +109,13 @@ class Sessions:
         async with self._base.database.connection() as connection:
             await QUERIES["choose_acting"].execute(
                 connection, acting=acting, cookie_sha256=sha256(read_cookie(request, self._settings, space.value))
+            )
+
+    async def keep(self, request: Request, space: Space, kept: str) -> None:
+        """Remembers what this login looks at from now on."""
+        async with self._base.database.connection() as connection:
+            await QUERIES["keep_in_session"].execute(
+                connection, kept=kept, cookie_sha256=sha256(read_cookie(request, self._settings, space.value))
             )
 
     async def close(self, request: Request, response: Response, space: Space) -> None:
