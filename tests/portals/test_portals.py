@@ -24,7 +24,7 @@ from socle.portals.citizen.routes import routes as citizen_routes
 from socle.portals.deposit import as_pdf, cda_submission
 from socle.portals.operator.routes import routes as operator_routes
 from socle.portals.professional.routes import routes as professional_routes
-from socle.portals.visit import Visit
+from socle.portals.visit import Choice, Visit
 from socle.services.dmp.domain import AuthorizationAction
 from socle.services.ins.domain import Person
 from socle.standards.ids.ins import OID_NIR_TEST, Ins
@@ -67,6 +67,9 @@ class GivenVisits:
 
     def logout_path(self) -> str:
         return "/deconnexion"
+
+    async def choices(self, _request: Request, _visit: Visit) -> tuple[Choice, ...]:
+        return ()
 
     async def choose(self, _request: Request, _key: str) -> None:
         return None

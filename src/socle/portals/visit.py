@@ -6,7 +6,6 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import Protocol
-from urllib.parse import quote
 
 import msgspec
 from starlette.datastructures import FormData
@@ -21,6 +20,10 @@ from socle.standards.ids.ins import Ins
 #: Largest form, files included.
 MAX_FORM_BYTES = 30 * 1024 * 1024
 _MAX_FILES = 10
+
+
+class NoRecordChosen(Forbidden):
+    """A page on a record was asked for while none is open: the visitor chooses one first."""
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,15 +43,12 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     ins: Ins | None = None
     holder: str = ""
-    choices: tuple[Choice, ...] = ()
 
     @property
     def record(self) -> Ins:
         """The record being looked at. Raises ``Forbidden`` if none is."""
         if self.ins is None:
-            raise Forbidden(
-                "NoRecordChosen", Text("Aucun dossier n'est ouvert.", "No record is open."), location="session"
-            )
+            raise NoRecordChosen("NoRecordChosen", Text("Aucun dossier n'est ouvert.", "No record is open."))
         return self.ins
 
 
@@ -63,8 +63,12 @@ class Visits(Protocol):
         """Where to log in and then come back to ``back``."""
         ...
 
+    async def choices(self, request: Request, visit: Visit) -> tuple[Choice, ...]:
+        """The records, or the situations of exercise, in which the visitor may act."""
+        ...
+
     async def choose(self, request: Request, key: str) -> None:
-        """Goes on as another of ``Visit.choices``. Raises ``Forbidden`` for any other key."""
+        """Goes on as another of ``choices``. Raises ``Forbidden`` for any other key."""
         ...
 
     def logout_path(self) -> str:
@@ -101,13 +105,15 @@ def guarded(visits: Visits, base: str) -> Callable[[Page], Callable[[Request], A
             visit = await visits.find(request)
             if visit is None:
                 back = request.url.path if request.method == "GET" else base_path(request)
-                return RedirectResponse(visits.login_path(quote(back)), 303)
+                return RedirectResponse(visits.login_path(back), 303)
             try:
                 if request.method == "POST":
                     await _check_csrf(request, visit)
                 return await page(request, visit)
+            except NoRecordChosen:
+                return RedirectResponse(f"{base_path(request)}/compte", 303)
             except NotAuthenticated:
-                return RedirectResponse(visits.login_path(quote(base_path(request))), 303)
+                return RedirectResponse(visits.login_path(base_path(request)), 303)
             except SocleError as error:
                 return refusal_page(request, error, base, {"visit": visit})
 

@@ -23,8 +23,13 @@ class AccountPages:
 
     async def show(self, request: Request, visit: Visit) -> Response:
         """Whose record this is, its state, what can be done."""
-        record = await self._dmp.read_record(visit.actor, visit.record)
-        values = {"visit": visit, "record": record, "is_closed": record.state is RecordState.CLOSED}
+        record = await self._dmp.read_record(visit.actor, visit.record) if visit.ins else None
+        values = {
+            "visit": visit,
+            "record": record,
+            "is_closed": record is not None and record.state is RecordState.CLOSED,
+            "choices": await self._visits.choices(request, visit),
+        }
         return render(request, "espace/account.html", values)
 
     async def choose(self, request: Request, visit: Visit) -> Response:

@@ -137,7 +137,8 @@ class PatientPages:
                 (person, _name(person), to_calendar(person.traits.birth_date)) for person in candidates if person.ins
             ]
         empty = {"matricule": "", "name": "", "given": "", "birth": ""}
-        texts = {"visit": visit, "values": empty | values, "errors": errors, "found": found}
+        choices = await self._desk.choices(request, visit)
+        texts = {"visit": visit, "values": empty | values, "errors": errors, "found": found, "choices": choices}
         return render(request, "pro/home.html", texts, status=422 if errors else 200)
 
 

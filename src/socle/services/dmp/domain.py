@@ -584,6 +584,8 @@ class NoticeKind(StrEnum):
     RECORD_OPENED = "record-opened"
     RECORD_CLOSED = "record-closed"
     MANDATE_CHANGED = "mandate-changed"
+    #: For the operator: the holder does not recognise an access.
+    ACCESS_REPORTED = "access-reported"
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

@@ -337,6 +337,12 @@ class DmpService:
         """What the holder was told, newest first."""
         return await traces.list_notices(self.context, actor, ins, count=count, door=door)
 
+    async def report_access(
+        self, actor: Actor, ins: Ins, sequence: int, text: str = "", *, door: Door = Door.PORTAL
+    ) -> None:
+        """The holder does not recognise the access ``sequence``: told to the operator."""
+        await traces.report_access(self.context, actor, ins, sequence, text, door)
+
     # --- for other services ---
 
     async def read_to_index(self, key: UUID, unique_ids: Sequence[str]) -> list[Retrieved]:

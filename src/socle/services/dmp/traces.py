@@ -17,13 +17,15 @@ from socle.platform.audit import BEGINNING, END, Action, AuditEvent, Outcome, Tr
 from socle.platform.database import Connection
 from socle.services.dmp import record_store, store
 from socle.services.dmp.context import DmpContext, Visit
-from socle.services.dmp.domain import AccessLine, Door, Function, Notice
+from socle.services.dmp.domain import AccessLine, Door, Function, Notice, NoticeKind
 from socle.services.dmp.errors import REFUSALS
 from socle.services.dmp.matrice import Matrix, column_of
 from socle.standards.errors import Text
 from socle.standards.ids.ins import Ins
 
 _NOTICES_AT_ONCE: Final = 100
+#: To whom a report goes: whoever runs the base.
+OPERATOR_RECIPIENT: Final = "operator"
 
 
 class Phrase(msgspec.Struct, frozen=True):
@@ -180,6 +182,29 @@ async def list_notices(ctx: DmpContext, actor: Actor, ins: Ins, *, count: int, d
         found = await record_store.list_notices(connection, visit.key, count, recipient_id)
         await ctx.trace(connection, visit, Action.READ, Function.READ_TRACES, door)
         return found
+
+
+async def report_access(ctx: DmpContext, actor: Actor, ins: Ins, sequence: int, text: str, door: Door) -> None:
+    """« Je ne reconnais pas cet accès »: kept as a notice to the operator, and traced."""
+    async with (
+        ctx.attempt(actor, Action.CREATE, Function.READ_TRACES, door) as attempt,
+        ctx.base.database.transaction() as connection,
+    ):
+        visit = await ctx.visit(connection, attempt, Function.READ_TRACES, actor, ins, of_record=True)
+        said = (
+            f"Accès n° {sequence} non reconnu. {text}".strip(),
+            f"Access no. {sequence} not recognised. {text}".strip(),
+        )
+        await record_store.add_notice(
+            connection,
+            visit.key,
+            NoticeKind.ACCESS_REPORTED,
+            said,
+            ctx.base.clock(),
+            about=str(sequence),
+            recipient_id=OPERATOR_RECIPIENT,
+        )
+        await ctx.trace(connection, visit, Action.CREATE, Function.READ_TRACES, door)
 
 
 async def deliver_notices(ctx: DmpContext) -> int:
