@@ -25,6 +25,7 @@ from socle.client.xds import new_oid, system_time
 from socle.standards.cda.metadata import document_entry_of, submission_for
 from socle.standards.errors import NotFound, Text
 from socle.standards.ids.ins import Ins
+from socle.standards.xades.names import SIGNATURE_CLASS
 from socle.standards.xds.model import DocumentEntry, Status, Visibility
 
 T = TypeVar("T")
@@ -95,8 +96,14 @@ class AsyncDmp:
         return await self.send(document, replaces=unique_id, **options)
 
     async def find(self, patient: Ins, criteria: Criteria = EVERYTHING) -> list[DocumentEntry]:
-        """The documents of ``patient`` that match ``criteria`` and that the user may see."""
-        return await self.door.search(patient, criteria)
+        """The documents of ``patient`` that match ``criteria`` and that the user may see.
+
+        Signatures of submissions are left out unless their class is asked for.
+        """
+        found = await self.door.search(patient, criteria)
+        if SIGNATURE_CLASS.key in {code.key for code in criteria.class_codes}:
+            return found
+        return [entry for entry in found if entry.class_code.key != SIGNATURE_CLASS.key]
 
     async def get(self, unique_id: str, patient: Ins | None = None) -> bytes:
         """The bytes of a document. Raises ``NotFound``."""

@@ -265,20 +265,20 @@ class XdsDoor(Door):
         """TD1.6."""
         body = rights.write_list_request(mode)
         message = await self._call("habilitations", LIST_AUTHORIZATIONS_ACTION, body, patient)
+        _check_rights(message)
         return rights.read_list_answer(message.body)
 
     async def list_records(self, since: str = "") -> list[rights.ListedPatient]:
         """TD0.4: the records that the user may open; ``since`` is ``ddMMyyyy``."""
         body = rights.write_patient_list_request(rights.PatientListRequest(since))
         message = await self._call("patientsSpecific", PATIENT_LIST_ACTION, body, None)
+        _check_rights(message)
         return rights.read_patient_list_answer(message.body)
 
     async def _authorize(self, patient: Ins, action: rights.AuthorizationAction, as_medecin_traitant: bool) -> None:
         body = rights.write_set_authorization(rights.SetAuthorization(action, as_medecin_traitant))
         message = await self._call("habilitations", SET_AUTHORIZATION_ACTION, body, patient)
-        answer = rights.read_rights_answer(message.body)
-        if answer.code != "DMPOk":
-            raise Refused([XdsError(code=answer.code, context=answer.text)])
+        _check_rights(message)
 
     async def _manage(self, request: RecordRequest) -> RecordAnswer:
         request = replace(
@@ -332,6 +332,12 @@ def _check(response: RegistryResponse) -> tuple[str, ...]:
     if errors or response.status is not ResponseStatus.SUCCESS:
         raise Refused(errors)
     return tuple(error.context for error in response.errors)
+
+
+def _check_rights(message: Message) -> None:
+    answer = rights.read_rights_answer(message.body)
+    if answer.code != "DMPOk":
+        raise Refused([XdsError(code=answer.code, context=answer.text)])
 
 
 def _by_unique_id(unique_id: str, return_type: ReturnType) -> StoredQuery:

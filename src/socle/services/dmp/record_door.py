@@ -72,7 +72,13 @@ class RecordDoor:
             (PATIENTS, "patientList"): self._list_records,
         }.get((name.namespace or "", name.localname))
         if handler is not None:
-            return await handler(actor, body)
+            try:
+                return await handler(actor, body)
+            except MalformedInput:
+                raise
+            except SocleError as error:
+                text = f"{error.sentence('fr')} / {error.sentence('en')}"
+                return rights.write_rights_answer(rights.RightsAnswer(error.code, text), body)
         request = read_record_request(body)
         refused = _answers_of(request.interaction)[1]
         try:
@@ -190,17 +196,12 @@ class RecordDoor:
 
     async def _set_authorization(self, actor: Actor, body: etree._Element) -> etree._Element:
         request = rights.read_set_authorization(body)
-        try:
-            await self._dmp.set_authorization(
-                actor,
-                _patient_of(actor),
-                AuthorizationAction(request.action),
-                is_medecin_traitant=request.is_medecin_traitant,
-            )
-        except SocleError as error:
-            return rights.write_rights_answer(
-                rights.RightsAnswer(error.code, f"{error.sentence('fr')} / {error.sentence('en')}")
-            )
+        await self._dmp.set_authorization(
+            actor,
+            _patient_of(actor),
+            AuthorizationAction(request.action),
+            is_medecin_traitant=request.is_medecin_traitant,
+        )
         return rights.write_rights_answer(rights.RightsAnswer("DMPOk"))
 
     async def _list_authorizations(self, actor: Actor, body: etree._Element) -> etree._Element:

@@ -100,16 +100,17 @@ def read_set_authorization(element: etree._Element) -> SetAuthorization:
     return SetAuthorization(AuthorizationAction(action), role == MEDECIN_TRAITANT)
 
 
-def write_rights_answer(answer: RightsAnswer) -> etree._Element:
-    """The answer of TD0.3."""
-    element = _root(HABILITATIONS, "setAuthorizationResponse")
+def write_rights_answer(answer: RightsAnswer, request: etree._Element | None = None) -> etree._Element:
+    """The answer of TD0.3, or the refusal of any other ``request``."""
+    name = etree.QName(request) if request is not None else etree.QName(HABILITATIONS, "setAuthorization")
+    element = _root(name.namespace or HABILITATIONS, f"{name.localname}Response")
     _add(element, "status", answer.code)
     _add(element, "message", answer.text)
     return element
 
 
 def read_rights_answer(element: etree._Element) -> RightsAnswer:
-    """The answer of TD0.3."""
+    """The outcome of TD0.3, TD0.4 or TD1.6."""
     return RightsAnswer(_child(element, "status"), _child(element, "message"))
 
 
