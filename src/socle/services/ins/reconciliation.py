@@ -128,7 +128,7 @@ class Reconciliation:
     async def unmerge(self, actor: Actor, merge_id: UUID) -> tuple[Identity, Identity]:
         """Undoes a merge: both identities are as before, and the DMP takes back what it moved.
 
-        Raises ``NotFound``, or ``Conflict`` when the merge was undone or the survivor's INS changed since.
+        Raises ``NotFound``, or ``Conflict`` when the merge was undone or an INS changed hands since.
         """
         right = rules.require(actor, Act.RECONCILE)
         async with self._base.database.transaction() as connection:
@@ -139,21 +139,14 @@ class Reconciliation:
             present = await self._records.existing(connection, before.local_id, before.domain, lock=True)
             gone = await self._records.existing(connection, absorbed.local_id, absorbed.domain, lock=True)
             is_as_merged = replace(present, verified_at=merged.verified_at) == merged
-            if (
-                row["undone_at"]
-                or gone.replaced_by != before.local_id
-                or not (is_as_merged or present.ins == before.ins)
-            ):
-                raise Conflict(
-                    "UnmergeRefused",
-                    Text("Cette fusion ne peut plus être défaite.", "This merge can no longer be undone."),
-                    remedy=Text(
-                        "Elle l'est déjà, ou l'INS a changé depuis : corrigez l'identité à la main.",
-                        "It is undone already, or the INS changed since: mend the identity by hand.",
-                    ),
-                )
+            if row["undone_at"] or gone.replaced_by != before.local_id:
+                raise _unmerge_refused()
+            if not is_as_merged and present.ins != before.ins:
+                raise _unmerge_refused()
             restored = before if is_as_merged else present
             await self._records.save(connection, actor, "unmerge", present, restored, right)
+            if absorbed.ins and await store.find_holder(connection, absorbed.ins, absorbed.domain):
+                raise _unmerge_refused()
             await self._records.save(connection, actor, "restored", gone, absorbed, right)
             await store.QUERIES["undo_merge"].execute(
                 connection, patient_key=row["patient_key"], id=merge_id, undone_at=self._base.clock()
@@ -210,3 +203,14 @@ class Reconciliation:
         if await store.find_successor(connection, one) == other:
             return other
         return one if await store.find_successor(connection, other) == one else None
+
+
+def _unmerge_refused() -> Conflict:
+    return Conflict(
+        "UnmergeRefused",
+        Text("Cette fusion ne peut plus être défaite.", "This merge can no longer be undone."),
+        remedy=Text(
+            "Elle l'est déjà, ou un INS a changé de mains depuis : corrigez les identités à la main.",
+            "It is undone already, or an INS changed hands since: mend the identities by hand.",
+        ),
+    )
