@@ -351,6 +351,23 @@ async def test_pages_are_followed_by_opaque_links_of_their_owner(door: Any, make
     assert "total" not in (await door.send("GET", query + "&_total=none", actor)).json()
 
 
+async def test_a_document_is_found_by_its_identifier_alone(door: Any, make: Any) -> None:
+    actor, other = make.doctor(1), make.doctor(2)
+    ins = await door.open(actor)
+    resource = await feed_one(door, make, actor, ins)
+    path = f"/DocumentReference?identifier=urn:ietf:rfc:3986|{resource['masterIdentifier']['value']}&status=current"
+    assert (await door.send("GET", path, actor)).json()["total"] == 1
+    assert (await door.send("GET", path, other)).status_code in (200, 403)
+    assert (await door.send("GET", path, other)).json().get("total", 0) == 0
+    assert (await door.send("GET", path.replace("1.2.250", "1.3.250"), actor)).json()["total"] == 0
+    located = (await door.send("GET", path + "&_elements=identifier", actor)).json()
+    reference = located["entry"][0]["resource"]
+    assert reference["meta"]["tag"][0]["code"] == "SUBSETTED"
+    assert reference["id"] == resource["id"]
+    assert set(reference) == {"resourceType", "id", "meta", "masterIdentifier", "identifier", "status", "content"}
+    assert (await door.send("GET", path + "&_elements=author", actor)).status_code == 400
+
+
 async def test_a_search_by_post_keeps_the_ins_out_of_urls(door: Any, make: Any) -> None:
     actor = make.doctor()
     ins = await door.open(actor)

@@ -58,10 +58,13 @@ from socle.services.dmp.fhir_changes import change_between, patched
 from socle.services.dmp.fhir_search import (
     DOCUMENT_PARAMETERS,
     LIST_PARAMETERS,
+    REFERENCE_ELEMENTS,
     SORTS,
     PagePlace,
     document_query,
     list_query,
+    names_patient,
+    patient_of,
 )
 from socle.services.dmp.service import DmpService
 from socle.standards.errors import Conflict, MalformedInput, NotFound, Text
@@ -75,7 +78,7 @@ from socle.standards.fhir.pdsm.bundles import (
     submission_of,
     target_of,
 )
-from socle.standards.fhir.pdsm.documents import Relation, binary_id, document_reference_of, fhir_id
+from socle.standards.fhir.pdsm.documents import Relation, binary_id, document_reference_of, fhir_id, reference_only
 from socle.standards.fhir.pdsm.lists import list_of_folder, list_of_set
 from socle.standards.fhir.pdsm.systems import is_oid
 from socle.standards.fhir.resources import (
@@ -87,8 +90,9 @@ from socle.standards.fhir.resources import (
     DocumentReference,
     ListResource,
 )
-from socle.standards.fhir.search import Parameter, parse_query
+from socle.standards.fhir.search import Parameter, Search, parse_query
 from socle.standards.fhir.types import Reference
+from socle.standards.ids.ins import Ins
 from socle.standards.xds.model import Association, AssociationType, DocumentEntry, RegistryObjects
 
 PATH: Final = "/dmp/fhir"
@@ -231,21 +235,43 @@ class FhirDoor:
     # --- searching and reading ---
 
     async def search_documents(self, request: Request) -> Response:
-        """ITI-67."""
+        """ITI-67. A document named by ``identifier`` needs no patient; with ``_elements`` it is only located."""
         actor = await self.authenticate(request)
         place = await self._page_asked(request, actor, DOCUMENT_PARAMETERS)
+        if place.search.elements:
+            return await self._search_references(request, actor, place)
         related = [target_of(Reference(reference=text)) for c in place.search.all("relatesto") for text in c.texts]
         found = await self._find(actor, frozenset(target for target in related if target is not None))
-        query = None if related and not found else document_query(place.search, tuple(found.values()))
+        patient = await self._patient_of(actor, place.search)
+        query = None
+        if patient is not None and (found or not related):
+            query = document_query(place.search, patient, tuple(found.values()))
         page = await self._search(actor, query, place)
         if not page.objects.documents and query is not None and (other := _by_entry_uuid(query)) is not None:
             page = await self._search(actor, other, place)
+        links = page.objects.associations
         resources: list[tuple[str, AnyResource]] = [
-            (
-                f"{self.url}/DocumentReference/{fhir_id(entry.logical_id)}",
-                self._document(entry, page.objects.associations),
-            )
+            (f"{self.url}/DocumentReference/{fhir_id(entry.logical_id)}", self._document(entry, links))
             for entry in page.objects.documents
+        ]
+        return await self._searchset(request, actor, "DocumentReference", place, page, resources)
+
+    async def _patient_of(self, actor: Actor, search: Search) -> Ins | None:
+        """Whose record is searched: said by the search, or that of the document that it names."""
+        named = _targets_named(search)
+        if names_patient(search) or not named:
+            return patient_of(search)
+        entry = await self._locate(actor, named[0])
+        return entry.patient_id if entry is not None else None
+
+    async def _search_references(self, request: Request, actor: Actor, place: PagePlace) -> Response:
+        """TD3.1b: the ids of the documents that ``identifier`` names."""
+        entries = [await self._locate(actor, target) for target in _targets_named(place.search)]
+        known = {entry.logical_id: entry for entry in entries if entry is not None}
+        page = FoundPage(objects=RegistryObjects(), total=len(known))
+        resources: list[tuple[str, AnyResource]] = [
+            (f"{self.url}/DocumentReference/{fhir_id(name)}", reference_only(self._document(entry, ())))
+            for name, entry in known.items()
         ]
         return await self._searchset(request, actor, "DocumentReference", place, page, resources)
 
@@ -268,7 +294,11 @@ class FhirDoor:
 
     async def _page_asked(self, request: Request, actor: Actor, parameters: Sequence[Parameter]) -> PagePlace:
         search = parse_query(
-            await query_pairs(request), parameters, sorts=SORTS, is_lenient=prefers(request, "handling") == "lenient"
+            await query_pairs(request),
+            parameters,
+            sorts=SORTS,
+            elements=REFERENCE_ELEMENTS if parameters is DOCUMENT_PARAMETERS else frozenset(),
+            is_lenient=prefers(request, "handling") == "lenient",
         )
         if search.cursor:
             return await self.cursors.open(actor.id, search.cursor, PagePlace)
@@ -483,6 +513,13 @@ def target_of_identifier(value: str) -> Target:
         return Target("DocumentReference", fhir_id(value))
     bare = value.removeprefix("urn:oid:")
     return Target("DocumentReference", unique_id=bare if is_oid(bare) else value)
+
+
+def _targets_named(search: Search) -> list[Target]:
+    tokens = [token for clause in search.all("identifier") for token in clause.tokens]
+    return [target_of_identifier(token.code) for token in tokens] + [
+        Target("DocumentReference", text) for clause in search.all("_id") for text in clause.texts
+    ]
 
 
 def _ways_to(target: Target) -> list[GetDocuments]:

@@ -86,6 +86,8 @@ LIST_PARAMETERS: Final = (
     Parameter("source.name", Kind.STRING, definition=f"{_PDSM}/PDSm-source-PractitionerRole"),
     _ARCHIVED,
 )
+#: What ``_elements`` may name: enough to find a document again, for who feeds without reading (TD3.1b).
+REFERENCE_ELEMENTS: Final = frozenset({"id", "meta", "identifier", "masterIdentifier", "status"})
 #: Orders in which answers come anyway: newest first.
 SORTS: Final = ("-date", "-_lastUpdated", "-creation")
 
@@ -105,10 +107,11 @@ _REFERENCE_TYPES: Final = tuple(
 )
 
 
-def document_query(search: Search, entry_uuids_of: Sequence[str] = ()) -> FindDocuments | None:
-    """What ``search`` asks; ``None`` if it can only find nothing. ``entry_uuids_of`` are those of ``relatesto``.
+def document_query(search: Search, patient: Ins, entry_uuids_of: Sequence[str] = ()) -> FindDocuments | None:
+    """What ``search`` asks of ``patient``'s record; ``None`` if it can only find nothing.
 
-    Raises ``MalformedInput`` naming the parameter that is missing or cannot be answered.
+    ``entry_uuids_of`` are those of ``relatesto``. Raises ``MalformedInput`` naming the parameter that is missing or
+    cannot be answered.
     """
     statuses = _statuses(search)
     unique_ids, uuids = _identifiers(search)
@@ -137,7 +140,7 @@ def document_query(search: Search, entry_uuids_of: Sequence[str] = ()) -> FindDo
         related_to=tuple(entry_uuids_of),
         latest_only=True,
     )
-    return FindDocuments(patient=patient_of(search), filter=wanted)
+    return FindDocuments(patient=patient, filter=wanted)
 
 
 def list_query(search: Search) -> PatientQuery | None:
@@ -191,6 +194,11 @@ def patient_of(search: Search) -> Ins:
     if len(found) != 1:
         raise _needed("patient.identifier", "urn:oid:1.2.250.1.213.1.4.8|{matricule}")
     return found.pop()
+
+
+def names_patient(search: Search) -> bool:
+    """Whether the search says of whom."""
+    return any(clause.name.partition(".")[0] in ("patient", "subject") for clause in search.clauses)
 
 
 def ins_of_token(token: Token) -> Ins:

@@ -16,14 +16,17 @@ from socle.standards.errors import (
     NotAuthenticated,
     NotFound,
     SocleError,
+    Text,
     TooLarge,
     Unavailable,
 )
 from socle.standards.fhir.resources import IssueTypeCode, OperationOutcome, OperationOutcomeIssue
-from socle.standards.fhir.types import CodeableConcept, Coding
+from socle.standards.fhir.types import CodeableConcept, Coding, Element, Extension
 
 #: Error codes are URIs or the codes of XDS and of the DMP, in the system that the guide's examples use.
 ERROR_SYSTEM: Final = "urn:ietf:rfc:3986"
+
+TRANSLATION: Final = "http://hl7.org/fhir/StructureDefinition/translation"
 
 _BY_CODE: Final[dict[str, IssueTypeCode]] = {
     "FHIRUnknownElement": "structure",
@@ -60,7 +63,6 @@ _BY_CLASS: Final[tuple[tuple[type[SocleError], IssueTypeCode], ...]] = (
 def outcome_of(error: SocleError, language: str = "fr") -> OperationOutcome:
     """What ``error`` says, in ``language``: sentence as text, remedy and rule as diagnostics, place as expression.
 
-    >>> from socle.standards.errors import Text
     >>> outcome_of(NotFound("FHIRNotFound", Text("Inconnu.", "Unknown.")), "en").issue[0].code
     'not-found'
     """
@@ -72,7 +74,7 @@ def outcome_of(error: SocleError, language: str = "fr") -> OperationOutcome:
             OperationOutcomeIssue(
                 severity="error",
                 code=issue_type(error),
-                details=_details(error.code, error.reason.in_language(language)),
+                details=_details(error.code, error.reason, language),
                 diagnostics=diagnostics or None,
                 expression=(error.location,) if error.location else (),
             ),
@@ -95,5 +97,29 @@ def warnings(sentences: Sequence[str], code: IssueTypeCode = "informational") ->
     return OperationOutcome(issue=tuple(issues))
 
 
-def _details(code: str, text: str) -> CodeableConcept:
-    return CodeableConcept(coding=(Coding(system=ERROR_SYSTEM, code=code),), text=text)
+def _details(code: str, reason: Text, language: str) -> CodeableConcept:
+    """The sentence in ``language``, with its translation into the other one."""
+    other = "fr-FR" if language == "en" else "en"
+    translation = Extension(
+        url=TRANSLATION,
+        extension=(
+            Extension(url="lang", value_code=other),
+            Extension(url="content", value_string=reason.in_language(other[:2])),
+        ),
+    )
+    return CodeableConcept(
+        coding=(Coding(system=ERROR_SYSTEM, code=code),),
+        text=reason.in_language(language),
+        text_element=Element(extension=(translation,)),
+    )
+
+
+def sentences_of(issue: OperationOutcomeIssue) -> tuple[str, str]:
+    """The French and the English sentence of an issue; both the same when it was told in one language."""
+    text = issue.details.text if issue.details and issue.details.text else issue.diagnostics or issue.code
+    element = issue.details.text_element if issue.details else None
+    for extension in element.extension if element else ():
+        parts = {part.url: part.value_code or part.value_string or "" for part in extension.extension}
+        if extension.url == TRANSLATION and parts.get("content"):
+            return (text, parts["content"]) if parts.get("lang") == "en" else (parts["content"], text)
+    return text, text

@@ -101,6 +101,8 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     with_total: bool = True
     only_count: bool = False
     cursor: str = ""
+    #: ``_elements``: the only elements that the client wants.
+    elements: frozenset[str] = frozenset()
     ignored: tuple[str, ...] = ()
 
     def all(self, name: str) -> tuple[Clause, ...]:
@@ -116,7 +118,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _RESULT_PARAMETERS: Final = frozenset(
-    {"_count", "_total", "_summary", "_sort", "_format", "_pretty", "_cursor", "_security", "_elements"}
+    {"_count", "_total", "_summary", "_sort", "_format", "_pretty", "_cursor", "_elements"}
 )
 
 
@@ -125,12 +127,14 @@ def parse_query(
     parameters: Sequence[Parameter],
     *,
     sorts: Sequence[str] = (),
+    elements: frozenset[str] = frozenset(),
     max_count: int = 200,
     is_lenient: bool = False,
 ) -> Search:
     """The search that decoded ``pairs`` of names and values ask for. Raises ``MalformedInput`` naming the parameter.
 
-    ``sorts`` are the values of ``_sort`` that ask for the order in which answers come anyway.
+    ``sorts`` are the values of ``_sort`` that ask for the order in which answers come anyway; ``elements`` those that
+    ``_elements`` may name.
 
     >>> search = parse_query([("status", "current"), ("_count", "2")], [Parameter("status", Kind.TOKEN)])
     >>> search.count, search.all("status")[0].tokens
@@ -155,7 +159,7 @@ def parse_query(
             ignored.append(name)
     if sum(len(clause.values) for clause in clauses) > MAX_VALUES:
         raise _refused("", f"Plus de {MAX_VALUES} valeurs.", f"More than {MAX_VALUES} values.")
-    _check_options(options, sorts, is_lenient)
+    _check_options(options, sorts, elements, is_lenient)
     count = options.get("_count", "50")
     if not (count.isascii() and count.isdecimal() and len(count) < 10):
         raise _refused("_count", "_count est un entier positif ou nul.", "_count is an integer, zero or more.")
@@ -165,11 +169,12 @@ def parse_query(
         with_total=options.get("_total", "accurate") != "none",
         only_count=int(count) == 0 or options.get("_summary") == "count",
         cursor=options.get("_cursor", ""),
+        elements=frozenset(options.get("_elements", "").split(",")) - {""},
         ignored=tuple(ignored),
     )
 
 
-def _check_options(options: dict[str, str], sorts: Sequence[str], is_lenient: bool) -> None:
+def _check_options(options: dict[str, str], sorts: Sequence[str], elements: frozenset[str], is_lenient: bool) -> None:
     allowed = {
         "_total": ("none", "estimate", "accurate"),
         "_summary": ("false", "count"),
@@ -180,8 +185,9 @@ def _check_options(options: dict[str, str], sorts: Sequence[str], is_lenient: bo
         if name in allowed and value not in allowed[name] and not is_lenient:
             values = ", ".join(allowed[name]) or "-"
             raise _refused(name, f"{name} vaut l'un de : {values}.", f"{name} is one of: {values}.")
-        if name in ("_security", "_elements") and not is_lenient:
-            raise _refused(name, f"Le paramètre {name} n'est pas pris en charge.", f"{name} is not supported.")
+    if not is_lenient and not set(options.get("_elements", "").split(",")) - {""} <= elements:
+        names = ", ".join(sorted(elements)) or "-"
+        raise _refused("_elements", f"_elements se limite à : {names}.", f"_elements is limited to: {names}.")
 
 
 def _clause(name: str, value: str, known: dict[str, Parameter]) -> Clause:

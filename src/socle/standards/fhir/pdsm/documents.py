@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final, Never
+from typing import Final
 
 import msgspec
 
@@ -158,6 +158,23 @@ def document_reference_of(
     )
 
 
+def reference_only(resource: DocumentReference) -> DocumentReference:
+    """``resource`` with its ids alone, marked as a part of itself."""
+    url = resource.content[0].attachment.url
+    assert resource.meta is not None
+    return DocumentReference(
+        id=resource.id,
+        meta=msgspec.structs.replace(resource.meta, profile=(), tag=(_SUBSETTED,)),
+        master_identifier=resource.master_identifier,
+        identifier=resource.identifier,
+        status=resource.status,
+        content=(DocumentReferenceContent(attachment=Attachment(url=url)),),
+    )
+
+
+_SUBSETTED: Final = Coding(system="http://terminology.hl7.org/CodeSystem/v3-ObservationValue", code="SUBSETTED")
+
+
 def fhir_id(uuid_or_oid: str) -> str:
     """The FHIR id of a UUID or an OID as XDS writes it; empty if it cannot be one.
 
@@ -222,44 +239,75 @@ def _reference_identifier(text: str) -> Identifier:
 def document_entry_of(
     resource: DocumentReference, entry_uuid: str, resolve: Resolve, *, at: str = "DocumentReference"
 ) -> DocumentEntry:
-    """The entry that ``resource`` describes, named ``entry_uuid`` (symbolic) in its submission.
+    """The entry that the submitted ``resource`` describes, named ``entry_uuid`` (symbolic) in its submission.
 
     ``at`` is the FHIRPath expression of the resource, for refusals. Raises ``InvalidContent`` naming what PDSm
     requires and is not there. ``hash`` and ``size`` may be empty: the registry computes them.
     """
     _refuse_forbidden(resource, at)
+    entry = _read_entry(resource, entry_uuid, resolve, at)
+    for is_there, name in (
+        (entry.unique_id, "masterIdentifier"),
+        (entry.authors, "author"),
+        (entry.confidentiality_codes, "securityLabel"),
+        (entry.creation_time, "content[0].attachment.creation"),
+        (entry.language_code, "content[0].attachment.language"),
+        (entry.mime_type, "content[0].attachment.contentType"),
+        (entry.title, "content[0].attachment.title"),
+        (entry.service_start_time, "context.period.start"),
+    ):
+        if not is_there:
+            raise missing(f"{at}.{name}")
+    return entry
+
+
+def registered_entry_of(resource: DocumentReference) -> DocumentEntry:
+    """The entry that a registry's ``resource`` shows, with its entryUUID, logicalId, version and status."""
+    kinds = {identifier_kind(identifier): identifier.value or "" for identifier in reversed(resource.identifier)}
+    logical_id = kinds.get("logicalId") or (f"urn:uuid:{resource.id}" if resource.id else "")
+    version = resource.meta.version_id if resource.meta and resource.meta.version_id else "1"
+    entry = _read_entry(resource, kinds.get("entryUUID") or logical_id, lambda _reference: None, "DocumentReference")
+    shown = {"superseded": Status.DEPRECATED, "entered-in-error": Status.DELETED}
+    return msgspec.structs.replace(
+        entry,
+        logical_id=logical_id,
+        version=int(version) if version.isdecimal() else 1,
+        status=shown.get(resource.status, entry.status),
+    )
+
+
+def _read_entry(resource: DocumentReference, entry_uuid: str, resolve: Resolve, at: str) -> DocumentEntry:
     within = contained_first(resource.contained, resolve)
     content = resource.content[0]
     attachment, context = content.attachment, resource.context or DocumentReferenceContext()
-    if context.period is None or not context.period.start:
-        raise missing(f"{at}.context.period.start")
+    period = context.period or Period()
     authors = tuple(read_author(reference, within) for reference in resource.author)
     source_patient = within(context.source_patient_info) if context.source_patient_info else None
     source_id, information = read_source_patient(source_patient) if isinstance(source_patient, Patient) else ("", ())
     is_archived = any(e.url == v.IS_ARCHIVED and e.value_boolean for e in resource.extension)
     custodian = read_institution(resource.custodian, within) if resource.custodian else ""
+    if content.format is None:
+        raise missing(f"{at}.content[0].format")
     return DocumentEntry(
         entry_uuid=entry_uuid,
-        unique_id=_unique_id(resource, at),
+        unique_id=_unique_id(resource),
         patient_id=read_subject(resource.subject, within, f"{at}.subject"),
         class_code=_first_code(resource.category, f"{at}.category"),
         type_code=_code(resource.type, f"{at}.type"),
-        format_code=code_of(content.format) if content.format else _raise(missing(f"{at}.content[0].format")),
+        format_code=code_of(content.format),
         healthcare_facility_type_code=_code(context.facility_type, f"{at}.context.facilityType"),
         practice_setting_code=_code(context.practice_setting, f"{at}.context.practiceSetting"),
-        confidentiality_codes=_codes(resource.security_label, f"{at}.securityLabel")
-        or _raise(missing(f"{at}.securityLabel")),
-        creation_time=to_dtm(attachment.creation or resource.date, f"{at}.content[0].attachment.creation")
-        or _raise(missing(f"{at}.content[0].attachment.creation")),
-        language_code=attachment.language or _raise(missing(f"{at}.content[0].attachment.language")),
-        mime_type=attachment.content_type or _raise(missing(f"{at}.content[0].attachment.contentType")),
-        authors=authors or _raise(missing(f"{at}.author")),
+        confidentiality_codes=_codes(resource.security_label, f"{at}.securityLabel"),
+        creation_time=to_dtm(attachment.creation or resource.date, f"{at}.content[0].attachment.creation"),
+        language_code=attachment.language or "",
+        mime_type=attachment.content_type or "",
+        authors=authors,
         legal_authenticator=read_person(resource.authenticator, within) if resource.authenticator else "",
-        title=attachment.title or _raise(missing(f"{at}.content[0].attachment.title")),
+        title=attachment.title or "",
         comments=resource.description or "",
         event_codes=_codes(context.event, f"{at}.context.event"),
-        service_start_time=to_dtm(context.period.start, f"{at}.context.period.start"),
-        service_stop_time=to_dtm(context.period.end, f"{at}.context.period.end"),
+        service_start_time=to_dtm(period.start, f"{at}.context.period.start"),
+        service_stop_time=to_dtm(period.end, f"{at}.context.period.end"),
         source_patient_id=source_id,
         source_patient_info=information,
         reference_ids=tuple(_reference_id(r.identifier) for r in context.related if r.identifier is not None),
@@ -344,11 +392,10 @@ def identifier_kind(identifier: Identifier) -> str:
     return "entryUUID" if value.startswith("urn:uuid:") else ""
 
 
-def _unique_id(resource: DocumentReference, at: str) -> str:
+def _unique_id(resource: DocumentReference) -> str:
     if unique_id := read_unique_id(resource.master_identifier):
         return unique_id
-    named = next((i for i in resource.identifier if identifier_kind(i) == "uniqueId"), None)
-    return read_unique_id(named) or _raise(missing(f"{at}.masterIdentifier"))
+    return read_unique_id(next((i for i in resource.identifier if identifier_kind(i) == "uniqueId"), None))
 
 
 def _codes(concepts: Sequence[CodeableConcept], at: str) -> tuple[Code, ...]:
@@ -398,7 +445,3 @@ def _custodian_slots(custodian: str, authors: Sequence[Author]) -> tuple[tuple[s
     identifier = Xon.parse(custodian).id if custodian else ""
     known = {Xon.parse(institution).id for author in authors for institution in author.institutions}
     return () if not identifier or identifier in known else ((CUSTODIAN_SLOT, (custodian,)),)
-
-
-def _raise(error: SocleError) -> Never:
-    raise error
