@@ -140,19 +140,18 @@ class Scene(msgspec.Struct, frozen=True):
         )
 
 
-scenes = st.builds(
-    Scene,
-    kind=st.sampled_from([*ActorKind, ActorKind.PROFESSIONAL, ActorKind.PROFESSIONAL, ActorKind.PATIENT]),
-    mode=st.sampled_from(MODES),
-    purpose=st.sampled_from(Purpose),
-    profession=st.sampled_from(PROFESSIONS),
-    card=st.sampled_from(("810000000001", "3750100125/1453")),
-    structure=st.sampled_from(("1750000001", "1SAMU", "")),
-    bound_to=st.sampled_from(("none", "same", "same", "other")),
-    is_secret=st.booleans(),
-    state=st.sampled_from([None, *RecordState, RecordState.ACTIVE, RecordState.ACTIVE, RecordState.ACTIVE]),
-    is_minor=st.booleans(),
-    settings=st.builds(
+ANYTHING = {
+    "kind": st.sampled_from([*ActorKind, ActorKind.PROFESSIONAL, ActorKind.PROFESSIONAL, ActorKind.PATIENT]),
+    "mode": st.sampled_from(MODES),
+    "purpose": st.sampled_from(Purpose),
+    "profession": st.sampled_from(PROFESSIONS),
+    "card": st.sampled_from(("810000000001", "3750100125/1453")),
+    "structure": st.sampled_from(("1750000001", "1SAMU", "")),
+    "bound_to": st.sampled_from(("none", "same", "same", "other")),
+    "is_secret": st.booleans(),
+    "state": st.sampled_from([None, *RecordState, RecordState.ACTIVE, RecordState.ACTIVE, RecordState.ACTIVE]),
+    "is_minor": st.booleans(),
+    "settings": st.builds(
         RecordSettings,
         allows_bris_de_glace=st.booleans(),
         allows_centre_15=st.booleans(),
@@ -160,11 +159,31 @@ scenes = st.builds(
         allows_care_teams=st.booleans(),
         masks_everything=st.booleans(),
     ),
-    is_blocked=st.booleans(),
-    is_feed_opposed=st.booleans(),
-    authorization=st.sampled_from(AUTHORIZATIONS),
-    care_team=st.sampled_from(("none", "valid", "expired", "revoked")),
-    mandate=st.sampled_from(sorted(MANDATES)),
+    "is_blocked": st.booleans(),
+    "is_feed_opposed": st.booleans(),
+    "authorization": st.sampled_from(AUTHORIZATIONS),
+    "care_team": st.sampled_from(("none", "valid", "expired", "revoked")),
+    "mandate": st.sampled_from(sorted(MANDATES)),
+}
+#: Scenes where only the finer rules are left to decide.
+CONSULTING = {
+    "kind": st.just(ActorKind.PROFESSIONAL),
+    "mode": st.just(AuthenticationMode.INDIRECTE_RENFORCEE),
+    "profession": st.sampled_from(("10", "40")),
+    "bound_to": st.just("none"),
+    "is_secret": st.just(False),
+    "state": st.just(RecordState.ACTIVE),
+    "is_blocked": st.just(False),
+}
+CITIZENS = {
+    "kind": st.sampled_from((ActorKind.PATIENT, ActorKind.REPRESENTATIVE, ActorKind.DELEGATE)),
+    "mode": st.just(AuthenticationMode.CITIZEN),
+    "bound_to": st.just("same"),
+}
+scenes = st.one_of(
+    st.builds(Scene, **ANYTHING),
+    st.builds(Scene, **(ANYTHING | CONSULTING)),
+    st.builds(Scene, **(ANYTHING | CITIZENS)),
 )
 
 

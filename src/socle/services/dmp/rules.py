@@ -232,8 +232,8 @@ def _decide_citizen(
     if actor.authentication is not AuthenticationMode.CITIZEN:
         return Refused("function-not-for-mode")
     if record is None:
-        is_own_opening = actor.kind is ActorKind.PATIENT and actor.patient is not None
-        return Allowed("holder") if is_own_opening and function in _BEFORE_OPENING else Refused("record-unknown")
+        is_holder = actor.kind is ActorKind.PATIENT and actor.patient is not None
+        return Allowed("holder") if is_holder and function in {F.TEST_EXISTENCE, F.OPEN} else Refused("record-unknown")
     is_minor = record.is_minor(now.date())
     granted: frozenset[Function]
     if actor.kind is ActorKind.PATIENT:
