@@ -173,7 +173,7 @@ CONSULTING = {
     "bound_to": st.just("none"),
     "is_secret": st.just(False),
     "state": st.just(RecordState.ACTIVE),
-    "is_blocked": st.just(False),
+    "is_blocked": st.sampled_from((False, False, True)),
 }
 CITIZENS = {
     "kind": st.sampled_from((ActorKind.PATIENT, ActorKind.REPRESENTATIVE, ActorKind.DELEGATE)),
