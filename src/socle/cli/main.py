@@ -17,6 +17,7 @@ app = App(
 for place in (
     "serve:serve",
     "demo:demo",
+    *(f"documents:{command}" for command in ("send", "find", "get", "replace", "mask", "delete")),
     "validate:app",
     "conformance:app",
     "ins:app",

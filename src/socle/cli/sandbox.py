@@ -9,6 +9,7 @@ from cyclopts import App, Parameter, validators
 app = App(name="sandbox", help="Le bac à sable : population fictive, certificats de test, pannes voulues.")
 
 app.command("socle.cli.sandbox_switches:app", name="switches")
+app.command("socle.cli.sandbox_pki:app", name="pki")
 
 
 @app.command
@@ -29,23 +30,24 @@ def populate(
     from socle.platform.settings import Settings
     from socle.sandbox.populate import Populated
     from socle.sandbox.populate import populate as fill
-    from socle.server.offline import open_offline
-    from socle.services.directory.service import DirectoryService
-    from socle.services.ins.service import InsService
+    from socle.server.offline import open_services
 
     columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=Console(stderr=True), disable=json)
     steps = {
         "invent": bar.add_task("Invention des personnes", total=patients),
         "load": bar.add_task("Enregistrement", total=patients),
+        "open": bar.add_task("Ouverture des DMP", total=patients),
     }
 
     async def run() -> Populated:
-        async with open_offline(Settings.from_environment(data=data)) as base:
+        async with open_services(Settings.from_environment(data=data)) as services:
             return await fill(
-                base,
-                InsService(base),
-                DirectoryService(base),
+                services.base,
+                services.ins,
+                services.directory,
+                services.identity,
+                services.dmp,
                 patients=patients,
                 seed=seed,
                 progress=lambda step, done, total: bar.update(steps[step], completed=done, total=total),

@@ -19,11 +19,11 @@ keys = App(name="keys", help="Les clés maîtresses.")
 def verify(*, data: Data = None, sweep: bool = False, json: Json = False) -> None:
     """Relit et recalcule chaque objet et chaque chaîne de traces ; sort avec 1 si quelque chose manque ou diffère."""
     from socle.platform.settings import Settings
-    from socle.server.opened import opened_services
+    from socle.server.offline import open_services
     from socle.server.verification import Report, verify_base
 
     async def run() -> Report:
-        async with opened_services(Settings.from_environment(data=data)) as services:
+        async with open_services(Settings.from_environment(data=data)) as services:
             return await verify_base(services, sweep=sweep, progress=_progress())
 
     report = asyncio.run(run())
@@ -58,10 +58,10 @@ def verify_audit(file: Path | None = None, *, data: Data = None, key: str = "", 
 def sign_heads(*, data: Data = None, json: Json = False) -> None:
     """Signe dès maintenant la tête des chaînes qui ont grandi (le service le fait chaque jour)."""
     from socle.platform.settings import Settings
-    from socle.server.opened import opened_services
+    from socle.server.offline import open_services
 
     async def run() -> int:
-        async with opened_services(Settings.from_environment(data=data)) as services:
+        async with open_services(Settings.from_environment(data=data)) as services:
             return await services.base.audit.sign_heads()
 
     signed = asyncio.run(run())
@@ -73,12 +73,12 @@ def rotate_keys(*, data: Data = None, json: Json = False) -> None:
     """Ajoute une clé maîtresse et réemballe avec elle toutes les clés des patients. Redémarrez ensuite le service."""
     from socle.platform.keys import KeyRings, MasterKeys
     from socle.platform.settings import Settings
-    from socle.server.opened import opened_services
+    from socle.server.offline import open_services
 
     settings = Settings.from_environment(data=data)
 
     async def run() -> tuple[str, int]:
-        async with opened_services(settings) as services:
+        async with open_services(settings) as services:
             masters = MasterKeys.rotate(settings.master_keys_path)
             return masters.active.id, await KeyRings(services.base.database, masters).rewrap()
 
@@ -88,9 +88,9 @@ def rotate_keys(*, data: Data = None, json: Json = False) -> None:
 
 async def _chain_faults(data: str | None) -> list[str]:
     from socle.platform.settings import Settings
-    from socle.server.opened import opened_services
+    from socle.server.offline import open_services
 
-    async with opened_services(Settings.from_environment(data=data)) as services:
+    async with open_services(Settings.from_environment(data=data)) as services:
         return [f"{chain}: {fault}" for chain, fault in (await services.base.audit.verify_all()).faults.items()]
 
 

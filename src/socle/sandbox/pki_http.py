@@ -66,7 +66,8 @@ class IssuedHolder(msgspec.Struct, frozen=True, kw_only=True):
     """Who the certificate is for: what a VIHF says of him."""
 
     id: str
-    name: str
+    family: str = ""
+    given: str = ""
     profession: str = ""
     profession_system: str = _G15
     speciality: str = ""
@@ -133,7 +134,6 @@ async def _holder_of(asked: IssueRequest, directory: DirectoryService) -> tuple[
     if asked.kind in (Kind.ORGANISATION, Kind.SERVER):
         return IssuedHolder(
             id=asked.structure,
-            name=asked.structure_name,
             structure=asked.structure,
             structure_name=asked.structure_name,
             sector=asked.sector,
@@ -156,7 +156,8 @@ async def _holder_of(asked: IssueRequest, directory: DirectoryService) -> tuple[
             )
         return IssuedHolder(
             id=id_nat,
-            name=f"{asked.family} {asked.given}",
+            family=asked.family,
+            given=asked.given,
             profession=asked.profession or "10",
             speciality=asked.speciality,
             structure=asked.structure,
@@ -170,7 +171,8 @@ async def _holder_of(asked: IssueRequest, directory: DirectoryService) -> tuple[
 def _of_actor(actor: Actor, professional: Professional) -> IssuedHolder:
     return IssuedHolder(
         id=actor.id,
-        name=f"{professional.family} {professional.given}",
+        family=professional.family,
+        given=professional.given,
         profession=actor.profession,
         profession_system=actor.profession_system,
         speciality=actor.speciality,

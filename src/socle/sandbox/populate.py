@@ -13,8 +13,14 @@ from socle.sandbox import cast
 from socle.sandbox.domain import Population
 from socle.sandbox.population import invent_population
 from socle.services.directory.service import DirectoryService
+from socle.services.dmp.domain import Door, Mandate, MandateKind, MandateScope
+from socle.services.dmp.service import DmpService
+from socle.services.identity.accounts import citizen_account
+from socle.services.identity.personas import Persona
+from socle.services.identity.service import IdentityService
 from socle.services.ins.service import InsService
 from socle.standards.errors import Forbidden, Text
+from socle.standards.ids.traits import to_calendar
 
 #: Patients that one transaction loads.
 _CHUNK = 2_000
@@ -44,7 +50,15 @@ class Populated(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def populate(
-    base: Base, ins: InsService, directory: DirectoryService, *, patients: int, seed: int, progress: Progress
+    base: Base,
+    ins: InsService,
+    directory: DirectoryService,
+    identity: IdentityService,
+    dmp: DmpService,
+    *,
+    patients: int,
+    seed: int,
+    progress: Progress,
 ) -> Populated:
     """Invents ``patients`` people and loads them. Doing it again with the same seed adds nobody.
 
@@ -60,6 +74,10 @@ async def populate(
     new = await _load_patients(ins, population, progress)
     loaded = await directory.load(population.professionals, population.structures, population.mailboxes)
     await ins.teleservice.enrol(POPULATOR, cast.INSI_CASES)
+    await identity.personas.add(
+        Persona(ins=patient.ins, traits=patient.person.traits, email=patient.email) for patient in population.patients
+    )
+    await _open_records(dmp, population, progress)
     return Populated(
         seed=seed,
         patients=len(population.patients),
@@ -79,3 +97,26 @@ async def _load_patients(ins: InsService, population: Population, progress: Prog
         new += await ins.load(POPULATOR, persons[start : start + _CHUNK])
         progress("load", min(start + _CHUNK, len(persons)), len(persons))
     return new
+
+
+async def _open_records(dmp: DmpService, population: Population, progress: Progress) -> None:
+    """Opens everybody's record, and gives parents a mandate over that of their children."""
+    holders = [(patient.ins, to_calendar(patient.person.traits.birth_date)) for patient in population.patients]
+    fresh: set[int] = set()
+    for start in range(0, len(holders), _CHUNK):
+        if await dmp.load_records(POPULATOR, holders[start : start + _CHUNK]):
+            fresh.update(range(start, min(start + _CHUNK, len(holders))))
+        progress("open", min(start + _CHUNK, len(holders)), len(holders))
+    names = {patient.ins: patient.person.traits for patient in population.patients}
+    for number in sorted(fresh):
+        patient = population.patients[number]
+        for guardian in patient.guardians:
+            traits = names.get(guardian)
+            mandate = Mandate(
+                agent_id=str(citizen_account(guardian)),
+                kind=MandateKind.PARENT,
+                scope=MandateScope.MANAGE,
+                name=f"{traits.first_given_name} {traits.birth_name}" if traits else "Parent",
+                starts_at=dmp.context.base.clock(),
+            )
+            await dmp.give_mandate(POPULATOR, patient.ins, mandate, door=Door.SANDBOX)

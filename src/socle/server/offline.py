@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 
-from socle.app import MIGRATED_PACKAGES
+from socle.app import MIGRATED_PACKAGES, Services, create_services
 from socle.platform.base import Base, open_base
 from socle.platform.embedded import EmbeddedPostgres
 from socle.platform.migrations import migrate
@@ -34,6 +34,13 @@ async def open_offline(settings: Settings) -> AsyncIterator[Base]:
         base = await open_base(settings, url)
         stack.push_async_callback(base.database.close)
         yield base
+
+
+@contextlib.asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """All services on ``open_offline``."""
+    async with open_offline(settings) as base:
+        yield create_services(base)
 
 
 async def _answers(url: str) -> bool:

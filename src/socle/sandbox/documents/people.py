@@ -69,7 +69,7 @@ def professional(id_nat: str, *, place: int = 0) -> Assigned:
         profession=Concept(code, AUTHOR_SPECIALTY, _PROFESSIONS[code]),
         organization=organization(structure_of(id_nat, place=place)),
         prefix=member.civility,
-        suffix="PG" if exercise.profession == "21" else exercise.civility,
+        suffix=exercise.civility,
     )
 
 

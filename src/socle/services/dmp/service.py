@@ -10,7 +10,7 @@ What a caller may not see is absent from every answer, count and page; asked by 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from socle.platform.actor import Actor
@@ -166,6 +166,10 @@ class DmpService:
     ) -> Record:
         """TD1.1: opens the record at once. ``DMPFound`` if it is open, ``DMPClosed`` if closed (reopen it)."""
         return await lifecycle.open_record(self.context, actor, ins, settings, door)
+
+    async def load_records(self, actor: Actor, holders: Sequence[tuple[Ins, date | None]]) -> int:
+        """Opens many records at once, of people who have none; returns how many. For operators."""
+        return await lifecycle.load_records(self.context, actor, holders)
 
     async def close_record(
         self,

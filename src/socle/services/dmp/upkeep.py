@@ -9,13 +9,12 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 from uuid import UUID
 
-from socle.platform.actor import Actor, ActorKind, AuthenticationMode
 from socle.platform.audit import Action, AuditEvent, Subject
 from socle.services.dmp import store
 from socle.services.dmp.context import DmpContext
 from socle.services.dmp.domain import Retrieved, StoredContent
+from socle.services.dmp.lifecycle import BASE_ACTOR
 
-BASE: Final = Actor(kind=ActorKind.BASE, id="socle", name="Socle", authentication=AuthenticationMode.BASE)
 _BATCH: Final = 1000
 
 
@@ -28,7 +27,12 @@ async def read_to_index(ctx: DmpContext, key: UUID, unique_ids: Sequence[str]) -
         if not subjects:
             return []
         event = AuditEvent(
-            actor=BASE, action=Action.EXECUTE, transaction="index", patient_key=key, right="base", subjects=subjects
+            actor=BASE_ACTOR,
+            action=Action.EXECUTE,
+            transaction="index",
+            patient_key=key,
+            right="base",
+            subjects=subjects,
         )
         await ctx.base.audit.record(connection, event)
     return [

@@ -7,7 +7,7 @@ says who is in the trust space; ``webmail`` is what the portals call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -84,6 +84,16 @@ class MssanteService:
     async def create(self, by: Actor, box: Mailbox, *, password: str = "") -> Mailbox:
         """Creates a professional's box at ``box.address``. Raises ``Conflict`` if it is or was attributed."""
         _operator_only(by)
+        if password and not self.base.settings.is_sandbox:
+            raise not_allowed("Mots de passe réservés au bac à sable")
+        hashed = await asyncio.to_thread(hash_password, password) if password else ""
+        complete = msgspec.structs.replace(self._complete(box), password_hash=hashed)
+        async with self.base.database.transaction() as connection:
+            await self._add(connection, by, complete)
+        return complete
+
+    def _complete(self, box: Mailbox) -> Mailbox:
+        """``box`` as it is created: its address checked, its key, its state, its date."""
         address = parse_address(box.address)
         if address.domain != self.base.settings.mail_domain or box.kind is MailboxKind.CITIZEN:
             raise InvalidContent(
@@ -95,20 +105,29 @@ class MssanteService:
             box.kind,
             person_id=box.person_id,
             structure_id=box.structure_id,
-            certificate_subject=box.certificate_subject or ("sandbox" if self.base.settings.is_sandbox else ""),
         )
-        if password and not self.base.settings.is_sandbox:
-            raise not_allowed("Mots de passe réservés au bac à sable")
-        complete = msgspec.structs.replace(
+        return msgspec.structs.replace(
             box,
             key=owner_key("mailbox", str(address)),
             address=str(address),
             state=MailboxState.ACTIVE,
             created_at=self.base.clock(),
-            password_hash=await asyncio.to_thread(hash_password, password) if password else "",
         )
-        await self._add(by, complete)
-        return complete
+
+    async def apply(
+        self, by: Actor, created: Sequence[Mailbox], changed: Sequence[Mailbox], closed: Sequence[str]
+    ) -> None:
+        """Creates, changes and closes boxes, all or none. Raises as ``create`` and ``change_state`` do."""
+        _operator_only(by)
+        new = [self._complete(box) for box in created]
+        async with self.base.database.transaction() as connection:
+            for box in new:
+                await self._add(connection, by, box)
+            for box in changed:
+                await self._describe(connection, by, await self._lock(connection, box.address), box)
+            for address in closed:
+                box = await self._change_state(connection, await self._lock(connection, address), MailboxState.CLOSED)
+                await self._audit(connection, by, Action.UPDATE, "mss.closed", box)
 
     async def is_stored(self, owner: UUID, address: str) -> bool:
         """Whether a message or the queue refers to the object: if not, it is an orphan."""
@@ -200,19 +219,7 @@ class MssanteService:
             current = await self._lock(connection, box.address)
             if by.kind is not ActorKind.OPERATOR and not rules.may_read(by, current, [], self.base.clock()):
                 raise not_allowed()
-            await QUERIES["change_publication"].execute(
-                connection,
-                mailbox_key=current.key,
-                is_red_listed=box.is_red_listed,
-                rank=box.rank,
-                description=box.description,
-                service=box.service,
-                responsible=box.responsible,
-                accepts_paperless=box.accepts_paperless,
-                now=self.base.clock(),
-            )
-            await self._publish_later(connection, current.address)
-            await self._audit(connection, by, Action.UPDATE, "mss.publication", current)
+            await self._describe(connection, by, current, box)
         return await self.find(box.address)
 
     async def change_quota(self, by: Actor, address: str, quota_bytes: int) -> None:
@@ -313,12 +320,26 @@ class MssanteService:
         for stored in {row["object"] for row in rows}:
             await self.base.objects.delete(box.key, stored)
 
-    async def _add(self, by: Actor, box: Mailbox) -> None:
-        async with self.base.database.transaction() as connection:
-            if not await add_mailbox(connection, box):
-                raise address_taken()
-            await self._publish_later(connection, box.address)
-            await self._audit(connection, by, Action.CREATE, "mss.create", box)
+    async def _add(self, connection: Connection, by: Actor, box: Mailbox) -> None:
+        if not await add_mailbox(connection, box):
+            raise address_taken()
+        await self._publish_later(connection, box.address)
+        await self._audit(connection, by, Action.CREATE, "mss.create", box)
+
+    async def _describe(self, connection: Connection, by: Actor, current: Mailbox, wanted: Mailbox) -> None:
+        await QUERIES["change_publication"].execute(
+            connection,
+            mailbox_key=current.key,
+            is_red_listed=wanted.is_red_listed,
+            rank=wanted.rank,
+            description=wanted.description,
+            service=wanted.service,
+            responsible=wanted.responsible,
+            accepts_paperless=wanted.accepts_paperless,
+            now=self.base.clock(),
+        )
+        await self._publish_later(connection, current.address)
+        await self._audit(connection, by, Action.UPDATE, "mss.publication", current)
 
     async def _change_state(self, connection: Connection, box: Mailbox, state: MailboxState) -> Mailbox:
         now = self.base.clock()
