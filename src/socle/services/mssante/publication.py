@@ -33,3 +33,9 @@ class DirectoryPublisher:
     async def withdraw(self, address: str) -> None:
         """Shows the box no more."""
         await self._directory.close_mailbox(address)
+
+    async def exists(self, person_id: str, structure_id: str) -> bool:
+        """Whether the person and the structure, if named, are in the directory."""
+        if person_id and await self._directory.professional(person_id) is None:
+            return False
+        return not structure_id or await self._directory.structure(structure_id) is not None

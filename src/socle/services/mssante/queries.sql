@@ -453,3 +453,30 @@ SELECT address, kind, display_name, service, description, person_id, structure_i
 WHERE state = 'ACTIVE' AND NOT is_red_listed AND kind <> 'USAGER'
   AND strpos(lower(address || ' ' || display_name || ' ' || service || ' ' || description), lower(:words)) > 0
 ORDER BY address LIMIT :count;
+
+-- name: add_api_key
+-- A key of the BAL API.
+INSERT INTO mss_api_key (key_hash, name, created_at) VALUES (:key_hash, :name, :now);
+
+-- name: find_api_key
+-- Who holds a key of the BAL API.
+SELECT name FROM mss_api_key WHERE key_hash = :key_hash;
+
+-- name: find_holders
+-- Holders of boxes, of one FHIR type, that have a box with the given words and kind.
+SELECT DISTINCT person_id, structure_id FROM mss_mailbox
+WHERE state = 'ACTIVE' AND kind <> 'USAGER' AND (person_id, structure_id) > (:after_person::text, :after_structure::text)
+  AND CASE :resource::text WHEN 'Practitioner' THEN person_id <> '' AND structure_id = ''
+      WHEN 'PractitionerRole' THEN person_id <> '' AND structure_id <> '' ELSE person_id = '' END
+  AND (:contains::text = '' OR strpos(address, :contains) > 0)
+  AND (:starts::text = '' OR starts_with(address, :starts))
+  AND (:exact::text = '' OR address = :exact)
+  AND (:kind::text = '' OR kind = :kind)
+  AND (:person_id::text = '' OR person_id = :person_id) AND (:structure_id::text = '' OR structure_id = :structure_id)
+ORDER BY person_id, structure_id LIMIT :count;
+
+-- name: find_boxes_of_holder
+-- Open boxes of exactly this holder, preferred first.
+SELECT * FROM mss_mailbox
+WHERE person_id = :person_id AND structure_id = :structure_id AND state = 'ACTIVE' AND kind <> 'USAGER'
+ORDER BY rank, address;

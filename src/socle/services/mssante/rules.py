@@ -250,16 +250,12 @@ def address_candidates(names: tuple[str, ...], domain: str) -> Iterator[str]:
     return (f"{local}{'' if number == 1 else number}@{domain}" for number in range(1, 1000))
 
 
-def check_holder(kind: MailboxKind, *, person_id: str, structure_id: str, certificate_subject: str) -> None:
+def check_holder(kind: MailboxKind, *, person_id: str, structure_id: str) -> None:
     """Lets a box be created when it has the holder that its kind asks for. Raises ``InvalidContent``."""
     if kind in {MailboxKind.PERSONAL, MailboxKind.CABINET} and not person_id:
         raise missing_holder("Une boîte PER ou CAB a un titulaire (RPPS).", "A PER or CAB box has a holder (RPPS).")
     if kind in {MailboxKind.ORGANIZATIONAL, MailboxKind.APPLICATIVE} and not structure_id:
         raise missing_holder("Une boîte ORG ou APP a une structure (FINESS).", "An ORG or APP box has a structure.")
-    if kind is MailboxKind.APPLICATIVE and not certificate_subject:
-        raise missing_holder(
-            "Une boîte APP est liée au sujet d'un certificat client.", "An APP box is bound to a certificate subject."
-        )
 
 
 class ExchangeChange(msgspec.Struct, frozen=True):
