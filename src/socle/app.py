@@ -165,6 +165,7 @@ def _dmp_routes(services: Services) -> list[BaseRoute]:
         services.trust,
         DatabaseReplays(base.database),
         base.clock,
+        SWITCHES,
         requires_client_certificate=not base.settings.is_sandbox,
     )
     return [

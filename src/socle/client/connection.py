@@ -192,7 +192,7 @@ async def connect_sandbox(
     if door is DoorName.FHIR:
         from socle.client.fhir import FhirDoor
 
-        opened = FhirDoor(url, http, lambda: sandbox.token(rpps), identity, source_id=INSTALLATION)
+        opened = FhirDoor(url.rstrip("/") + "/dmp/fhir", http, lambda: sandbox.token(rpps))
     else:
         opened = XdsDoor(url, http, identity, signer, source_id=INSTALLATION, purpose=purpose, clock=clock)
     return AsyncDmp(opened, identity, source_id=INSTALLATION, clock=clock)

@@ -20,7 +20,8 @@ class _Credential(msgspec.Struct):
 
 class _Holder(msgspec.Struct):
     id: str
-    name: str
+    family: str
+    given: str
     profession: str = ""
     profession_system: str = ""
     speciality: str = ""
@@ -54,21 +55,20 @@ class Sandbox:
         self._tokens: dict[str, tuple[str, float]] = {}
 
     async def credentials(self, rpps: str, *, family: str = "", given: str = "") -> tuple[Identity, Signer]:
-        """A test card and the identity of a professional. One who is not in the directory needs a name."""
+        """A test card and the identity of a professional. The names serve for one who is not in the directory."""
         asked = {"kind": "professional", "rpps": rpps, "family": family, "given": given}
         issued = msgspec.json.decode(await self._post("/sandbox/pki/issue", json=asked), type=_Issued)
         holder = issued.holder
-        last, _, first = holder.name.partition(" ")
         identity = Identity(
             user_id=holder.id,
-            family=family or last,
-            given=given or first,
+            family=holder.family,
+            given=holder.given,
             profession=holder.profession or "10",
             profession_system=holder.profession_system or "1.2.250.1.71.1.2.7",
             speciality=holder.speciality or ("SM26" if holder.profession in ("", "10") else ""),
             speciality_system=_SECOND_ROLES.get(holder.profession, "1.2.250.1.71.4.2.5"),
             structure=holder.structure or f"4{holder.id[1:]}001",
-            structure_name=holder.structure_name or f"CABINET {last}",
+            structure_name=holder.structure_name or f"CABINET {holder.family}",
             sector=holder.sector or "SA07",
         )
         return identity, Signer.from_pem(issued.credential.certificate.encode(), issued.credential.key.encode())

@@ -1,0 +1,402 @@
+"""`socle send|find|get|replace|mask|delete`: documents of a DMP from the command line, by the SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from socle.client import AsyncDmp
+    from socle.standards.errors import SocleError
+    from socle.standards.ids.ins import Ins
+    from socle.standards.xds.model import DocumentEntry
+
+T = TypeVar("T")
+
+Url = Annotated[str, Parameter(env_var="SOCLE_URL", help="Adresse de la base.")]
+Door = Annotated[Literal["xds", "fhir"], Parameter(help="Porte d'entrée du DMP.")]
+As = Annotated[str, Parameter(name="--as", help="RPPS du professionnel (bac à sable).")]
+Json = Annotated[bool, Parameter(help="Écrire le résultat en JSON.")]
+Config = Annotated[
+    Path | None, Parameter(env_var="SOCLE_CLIENT_CONFIG", help="Configuration TOML d'un DMP hors bac à sable.")
+]
+InsOption = Annotated[str, Parameter(name="--ins", help="INS : 15 caractères, ou matricule^^^&oid&ISO^NH.")]
+
+_LOCAL = "http://127.0.0.1:8000"
+#: How many documents travel at once.
+_AT_ONCE = 4
+#: Refusals that the patient's consent lifts; in a sandbox it is given at once.
+_CONSENT = frozenset({"DMPAuthorizationRequired", "DMPAccessExpired"})
+
+
+def send(
+    *files: Annotated[Path, Parameter(help="Documents CDA, ou dossiers qui en contiennent.")],
+    admit: Annotated[bool, Parameter(help="Admet d'abord le patient du document (bac à sable).")] = False,
+    masked: Annotated[bool, Parameter(help="Masqué aux professionnels dès le dépôt.")] = False,
+    hidden_from_patient: Annotated[bool, Parameter(help="Non visible par le patient avant annonce.")] = False,
+    door: Door = "xds",
+    as_: As = "",
+    url: Url = _LOCAL,
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Dépose des documents CDA au DMP, chacun dans une soumission signée."""
+    from socle.standards.xds.model import Visibility
+
+    listed = _expand(files)
+    visibility = [
+        value
+        for value, is_asked in ((Visibility.MASQUE_PS, masked), (Visibility.INVISIBLE_PATIENT, hidden_from_patient))
+        if is_asked
+    ]
+
+    async def run() -> list[dict[str, Any]]:
+        async with await _connect(url, door, as_, config) as dmp:
+            return await _send_all(dmp, listed, visibility, _admit_to(url, config) if admit else None, quiet=json)
+
+    results = _run(run())
+    if json:
+        _print_json(results)
+    else:
+        for result in results:
+            _print_result(result)
+    if any(error["code"] == "Unreachable" for result in results for error in result["errors"]):
+        return 3
+    return int(any(result["status"] != "accepted" for result in results))
+
+
+async def _send_all(
+    dmp: AsyncDmp,
+    files: list[Path],
+    visibility: list[Any],
+    admit: Callable[[bytes], Awaitable[None]] | None,
+    *,
+    quiet: bool,
+) -> list[dict[str, Any]]:
+    import asyncio
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from socle.standards.errors import SocleError
+
+    turns = asyncio.Semaphore(_AT_ONCE)
+    progress = Progress(console=Console(stderr=True), disable=quiet or len(files) < 2, transient=True)
+    bar = progress.add_task("Dépôt", total=len(files))
+
+    async def send_one(file: Path) -> dict[str, Any]:
+        async with turns:
+            try:
+                content = await asyncio.to_thread(file.read_bytes)
+                if admit is not None:
+                    await admit(content)
+                sent = await dmp.send(content, visibility=visibility)
+            except SocleError as error:
+                return _result(file, errors=_errors_of(error))
+            except OSError as error:
+                return _result(file, errors=[{"code": "FileUnreadable", "reason": str(error), "location": str(file)}])
+            finally:
+                progress.advance(bar)
+            return _result(
+                file,
+                status="accepted",
+                unique_id=sent.unique_id,
+                entry_uuid=sent.entry_uuid,
+                submission_set_id=sent.submission_set_id,
+                patient=sent.patient,
+                warnings=list(sent.warnings),
+            )
+
+    with progress:
+        return list(await asyncio.gather(*(send_one(file) for file in files)))
+
+
+def find(
+    *,
+    ins: InsOption,
+    type: Annotated[list[str] | None, Parameter(help="Codes de type (LOINC…).")] = None,
+    since: Annotated[str, Parameter(help="Actes depuis cette date AAAAMMJJ.")] = "",
+    archived: Annotated[bool, Parameter(help="Les documents archivés au lieu des actifs.")] = False,
+    door: Door = "xds",
+    as_: As = "",
+    url: Url = _LOCAL,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Liste les documents d'un patient visibles pour le professionnel."""
+    from functools import partial
+
+    from socle.client import Criteria
+    from socle.standards.errors import SocleError
+    from socle.standards.xds.model import Status
+
+    criteria = Criteria(
+        statuses=(Status.ARCHIVED if archived else Status.APPROVED,),
+        type_codes=tuple(_code(text) for text in type or ()),
+        service_start_from=since,
+    )
+
+    async def run() -> list[DocumentEntry]:
+        async with await _connect(url, door, as_, config) as dmp:
+            unknown: SocleError | None = None
+            for patient in _patients(ins):
+                try:
+                    return await _with_consent(partial(dmp.find, patient, criteria), patient, url, as_, config)
+                except SocleError as error:
+                    if error.code != "XDSUnknownPatientId":
+                        raise
+                    unknown = unknown or error
+            assert unknown is not None
+            raise unknown
+
+    entries = _run(run())
+    if json:
+        _print_json(entries)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("Date", "Type", "Titre", "uniqueId", "Version")
+    for entry in entries:
+        label = entry.type_code.label or entry.type_code.code
+        table.add_row(entry.creation_time[:8], label, entry.title, entry.unique_id, str(entry.version))
+    Console().print(table)
+
+
+def get(
+    unique_id: str,
+    *,
+    output: Annotated[Path | None, Parameter(alias="-o", help="Fichier à écrire (sinon la sortie standard).")] = None,
+    ins: InsOption = "",
+    door: Door = "xds",
+    as_: As = "",
+    url: Url = _LOCAL,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Récupère un document, identique à l'octet près."""
+    import hashlib
+    import sys
+
+    content = _act(lambda dmp, patient: dmp.get(unique_id, patient), ins, url, door, as_, config)
+    if output is not None:
+        output.write_bytes(content)
+    elif not json:
+        sys.stdout.buffer.write(content)
+        return
+    digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+    written = {"unique_id": unique_id, "file": str(output or ""), "size": len(content), "hash": digest}
+    if json:
+        _print_json(written)
+
+
+def replace(
+    unique_id: str,
+    file: Path,
+    *,
+    ins: InsOption = "",
+    door: Door = "xds",
+    as_: As = "",
+    url: Url = _LOCAL,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Remplace le document UNIQUE_ID par FILE."""
+    content = file.read_bytes()
+    sent = _act(lambda dmp, _patient: dmp.replace(unique_id, content), ins, url, door, as_, config)
+    result = _result(
+        file,
+        status="accepted",
+        unique_id=sent.unique_id,
+        entry_uuid=sent.entry_uuid,
+        submission_set_id=sent.submission_set_id,
+        patient=sent.patient,
+        warnings=list(sent.warnings),
+    )
+    if json:
+        _print_json({**result, "replaces": unique_id})
+    else:
+        _print_result(result)
+
+
+def mask(
+    unique_id: str,
+    *,
+    undo: Annotated[bool, Parameter(help="Démasquer.")] = False,
+    ins: InsOption = "",
+    door: Door = "xds",
+    as_: As = "",
+    url: Url = _LOCAL,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Masque un document aux professionnels (ou le démasque)."""
+    _act(
+        lambda dmp, patient: dmp.unmask(unique_id, patient) if undo else dmp.mask(unique_id, patient),
+        ins,
+        url,
+        door,
+        as_,
+        config,
+    )
+    _print_done(unique_id, "unmasked" if undo else "masked", "démasqué" if undo else "masqué", json)
+
+
+def delete(
+    unique_id: str,
+    *,
+    ins: InsOption = "",
+    door: Door = "xds",
+    as_: As = "",
+    url: Url = _LOCAL,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Supprime un document : son auteur seul le peut, et c'est définitif."""
+    _act(lambda dmp, patient: dmp.delete(unique_id, patient), ins, url, door, as_, config)
+    _print_done(unique_id, "deleted", "supprimé", json)
+
+
+# --- connection ---------------------------------------------------------------------------------------------------
+
+
+async def _connect(url: str, door: str, rpps: str, config: Path | None) -> AsyncDmp:
+    from socle.client import Configuration, DoorName, connect, connect_sandbox
+    from socle.client.connection import DEFAULT_RPPS
+
+    if config is not None:
+        return connect(Configuration.load(config))
+    # Names of one who is in no directory; the directory's own prevail.
+    return await connect_sandbox(
+        url, rpps=rpps or DEFAULT_RPPS, door=DoorName(door), family="PROFESSIONNEL", given="Test"
+    )
+
+
+def _admit_to(url: str, config: Path | None) -> Callable[[bytes], Awaitable[None]]:
+    from socle.standards.errors import Forbidden, Text
+
+    if config is not None:
+        raise Forbidden(
+            "SandboxOnly", Text("--admit n'existe que dans un bac à sable.", "--admit exists in a sandbox alone.")
+        )
+
+    async def admit(document: bytes) -> None:
+        import httpx
+
+        from socle.client import Sandbox
+
+        async with httpx.AsyncClient(timeout=60) as http:
+            await Sandbox(url, http).admit(document)
+
+    return admit
+
+
+def _act(
+    action: Callable[[AsyncDmp, Ins | None], Awaitable[T]],
+    ins: str,
+    url: str,
+    door: str,
+    rpps: str,
+    config: Path | None,
+) -> T:
+    """Runs one action on one document, and again with the patient's consent when it was that which lacked."""
+
+    async def run() -> T:
+        patient = _patients(ins)[0] if ins else None
+        async with await _connect(url, door, rpps, config) as dmp:
+            return await _with_consent(lambda: action(dmp, patient), patient, url, rpps, config)
+
+    return _run(run())
+
+
+async def _with_consent(
+    action: Callable[[], Awaitable[T]], patient: Ins | None, url: str, rpps: str, config: Path | None
+) -> T:
+    from socle.client import XdsDoor
+    from socle.standards.errors import SocleError
+
+    try:
+        return await action()
+    except SocleError as error:
+        if error.code not in _CONSENT or patient is None or config is not None:
+            raise
+    async with await _connect(url, "xds", rpps, config) as dmp:
+        assert isinstance(dmp.door, XdsDoor)
+        await dmp.door.authorize(patient)
+    return await action()
+
+
+def _run(call: Coroutine[Any, Any, T]) -> T:
+    import asyncio
+
+    return asyncio.run(call)
+
+
+def _patients(text: str) -> list[Ins]:
+    """The INS that ``text`` may write. A bare matricule is looked for under each authority, test ones first."""
+    from socle.standards.ids.ins import OID_NIA, OID_NIR, OID_NIR_DEMO, OID_NIR_TEST, Ins
+
+    if "^" in text:
+        return [Ins.from_cx(text)]
+    return [Ins(text, oid) for oid in (OID_NIR_TEST, OID_NIR, OID_NIA, OID_NIR_DEMO)]
+
+
+def _code(text: str) -> Any:
+    from socle.standards.xds.query import read_code
+
+    return read_code(text)
+
+
+# --- what is printed ----------------------------------------------------------------------------------------------
+
+
+def _expand(files: tuple[Path, ...]) -> list[Path]:
+    """The files, and those of the folders, in order."""
+    from socle.standards.errors import NotFound, Text
+
+    listed: list[Path] = []
+    for file in files:
+        listed += sorted(item for item in file.rglob("*") if item.suffix.lower() == ".xml") if file.is_dir() else [file]
+    if not listed:
+        raise NotFound("NoDocument", Text("Aucun document à déposer.", "No document to send."))
+    return listed
+
+
+def _result(file: Path, *, status: str = "refused", **values: Any) -> dict[str, Any]:
+    empty = {"unique_id": "", "entry_uuid": "", "submission_set_id": "", "patient": "", "warnings": [], "errors": []}
+    return {"file": str(file), "status": status, **empty, **values}
+
+
+def _errors_of(error: SocleError) -> list[dict[str, str]]:
+    from socle.client import Refused
+
+    if isinstance(error, Refused):
+        return [{"code": item.code, "reason": item.context, "location": item.location} for item in error.errors]
+    return [{"code": error.code, "reason": error.sentence(), "location": error.location}]
+
+
+def _print_json(value: object) -> None:
+    import msgspec
+
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def _print_result(result: dict[str, Any]) -> None:
+    if result["status"] == "accepted":
+        print(f"déposé   {result['file']}  {result['unique_id']}")
+        for warning in result["warnings"]:
+            print(f"         attention : {warning}")
+        return
+    print(f"refusé   {result['file']}")
+    for error in result["errors"]:
+        print(f"         {error['code']} {error['location']} : {error['reason']}")
+
+
+def _print_done(unique_id: str, status: str, word: str, json: bool) -> None:
+    if json:
+        _print_json({"unique_id": unique_id, "status": status})
+    else:
+        print(f"{word} {unique_id}")
