@@ -170,8 +170,9 @@ class Reconciliation:
             known = await store.find_person(connection, old)
             if known is None or old == person.ins:
                 raise NotFound("NoSuchIns", Text("Personne n'a cet INS.", "Nobody has this INS."))
+            known = await store.with_history(connection, known)
             history = (FormerIns(old, known.since, now.date()), *known.former)
-            person = replace(person, former=history, cards=person.cards or known.cards)
+            person = replace(person, former=history, cards=person.cards or await store.find_cards(connection, old))
             await store.QUERIES["remove_person"].execute(connection, patient_key=patient_key(old))
             await store.QUERIES["remove_former"].execute(connection, patient_key=patient_key(old))
             await store.put_person(connection, person, now)

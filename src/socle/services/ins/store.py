@@ -43,9 +43,22 @@ _IDENTITY_COLUMNS: Final = QUERIES["add_identity"].parameters
 
 
 async def find_person(connection: Connection, ins: Ins) -> Person | None:
-    """The person whose INS in force is ``ins``, with history and cards."""
+    """The person whose INS in force is ``ins``, without history or cards."""
     row = await QUERIES["find_person"].row(connection, patient_key=patient_key(ins))
-    return None if row is None else await _whole_person(connection, row)
+    return _person(row) if row else None
+
+
+async def with_history(connection: Connection, person: Person) -> Person:
+    """The person with the INS that he bore before."""
+    rows = await QUERIES["find_former"].rows(connection, patient_key=patient_key(person.ins))
+    former = (FormerIns(Ins(row["matricule"], row["oid"]), row["starts_on"], row["ends_on"]) for row in rows)
+    return msgspec.structs.replace(person, former=tuple(former))
+
+
+async def find_cards(connection: Connection, ins: Ins) -> tuple[Card, ...]:
+    """The cards that lead to a person."""
+    rows = await QUERIES["find_cards"].rows(connection, patient_key=patient_key(ins))
+    return tuple(Card(row["holder"], row["birth_date"], row["birth_rank"]) for row in rows)
 
 
 async def find_successor(connection: Connection, ins: Ins) -> Ins | None:
@@ -67,11 +80,11 @@ async def search_persons(connection: Connection, query: TraitsQuery) -> list[Per
 
 
 async def search_cards(connection: Connection, card: Card) -> list[Person]:
-    """Persons to whom the card leads, with history."""
+    """Persons to whom the card leads, two at most; without history."""
     rows = await QUERIES["search_cards"].rows(
         connection, holder=card.holder, birth_date=card.birth_date, birth_rank=card.birth_rank
     )
-    return [await _whole_person(connection, row) for row in rows]
+    return [_person(row) for row in rows]
 
 
 async def put_person(connection: Connection, person: Person, now: datetime) -> None:
@@ -289,18 +302,6 @@ async def _copy(connection: Connection, table: str, columns: Sequence[str], rows
     records = [tuple(row[column] for column in columns) for row in rows]
     if records:
         await connection.copy_records_to_table(table, records=records, columns=list(columns))
-
-
-async def _whole_person(connection: Connection, row: asyncpg.Record) -> Person:
-    former = await QUERIES["find_former"].rows(connection, patient_key=row["patient_key"])
-    cards = await QUERIES["find_cards"].rows(connection, patient_key=row["patient_key"])
-    return msgspec.structs.replace(
-        _person(row),
-        former=tuple(
-            FormerIns(Ins(line["matricule"], line["oid"]), line["starts_on"], line["ends_on"]) for line in former
-        ),
-        cards=tuple(Card(card["holder"], card["birth_date"], card["birth_rank"]) for card in cards),
-    )
 
 
 def _person(row: asyncpg.Record) -> Person:

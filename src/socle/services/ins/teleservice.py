@@ -97,8 +97,6 @@ class Teleservice:
         async with self._base.database.transaction() as connection:
             persons = await store.search_persons(connection, query)
             persons = [person for person in persons if rules.bears_given_names(person, query.given_names)]
-            if len(persons) == 1:
-                persons = [await store.find_person(connection, persons[0].ins) or persons[0]]
             return await self._answer(connection, actor, "INS2", right, persons)
 
     async def search_by_card(self, actor: Actor, card: Card) -> SearchResult:
@@ -114,7 +112,7 @@ class Teleservice:
         codes = (ResultCode.NONE, ResultCode.OK)
         result = SearchResult(
             codes[len(persons)] if len(persons) < len(codes) else ResultCode.SEVERAL,
-            persons[0] if len(persons) == 1 else None,
+            await store.with_history(connection, persons[0]) if len(persons) == 1 else None,
         )
         await self._base.audit.record(
             connection,
