@@ -44,7 +44,7 @@ from socle.standards.fhir.resources import (
 from socle.standards.fhir.types import Coding, Meta
 
 _MAX_BYTES: Final = 256 * 1024
-_ADDRESS_PATH: Final = re.compile(r"\w+\.telecom(?:\.where\(.*\)|\[\d+\])?\.value")
+_ADDRESS_PATH: Final = re.compile(r"\w+\.telecom(?:\.where\([^()]*\)|\[\d+\])?\.value")
 _SUBSETTED: Final = Coding(system="http://terminology.hl7.org/CodeSystem/v3-ObservationValue", code="SUBSETTED")
 
 
