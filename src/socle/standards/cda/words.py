@@ -136,6 +136,16 @@ _EVENTS: Final[dict[str, tuple[str, str]]] = {
     "WAKE": ("au réveil", "on waking"),
 }
 
+#: Titles of JDV_J246.
+_TITLES: Final = {
+    "DR": "Dr",
+    "PR": "Pr",
+    "MC": "médecin-chef",
+    "MG": "médecin général",
+    "PC": "pharmacien-chef",
+    "PG": "pharmacien général",
+}
+
 _TS = re.compile(r"(\d{4})(\d{2})?(\d{2})?(?:(\d{2})(\d{2})?)?")
 _ANNOTATION = re.compile(r"\{([^}]*)\}")
 _POWER = re.compile(r"10\*(-?\d+)")
@@ -303,7 +313,8 @@ def _side_of_range(observation: Observation) -> str:
 def say_person(name: PersonName) -> str:
     """Civility, title, given and family name."""
     prefix = {"M": "M.", "MME": "Mme"}.get(name.prefix, name.prefix)
-    return " ".join(part for part in (prefix, name.suffix.title(), name.given, name.family) if part)
+    suffix = _TITLES.get(name.suffix, name.suffix)
+    return " ".join(part for part in (prefix, suffix, name.given, name.family) if part)
 
 
 def say_address(address: Address) -> str:

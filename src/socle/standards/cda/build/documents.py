@@ -22,6 +22,7 @@ from socle.standards.cda.build.imaging import ImagingReport, imaging_sections
 from socle.standards.cda.build.laboratory import Chapter, chapter_section
 from socle.standards.cda.build.pdf import require_pdf
 from socle.standards.cda.build.scribe import Cell, Row, Scribe, paragraphs, reference, table
+from socle.standards.cda.build.vaccinations import vaccinations as write_vaccinations
 from socle.standards.cda.build.writer import cda, concept, interval, observed_value, templates, to_bytes
 from socle.standards.cda.clinical import (
     Allergy,
@@ -239,7 +240,7 @@ def build_dispensation(frame: Frame, dispensations: Sequence[Dispensation]) -> b
 def build_vaccinations(frame: Frame, vaccinations: Sequence[Vaccination]) -> bytes:
     """A vaccination history (VAC 2023.01)."""
     scribe = Scribe(frame.id)
-    text, entries = medications.vaccinations(scribe, vaccinations, frame.author, frame.time)
+    text, entries = write_vaccinations(scribe, vaccinations, frame.author, frame.time)
     section = scribe.section("vaccinations", text, entries=entries)
     return _finish(header_of(frame, DOCUMENT_MODELS["VAC"]), [section])
 

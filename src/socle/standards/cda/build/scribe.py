@@ -119,12 +119,29 @@ def reference(anchor: str) -> etree._Element:
 
 
 def table(columns: Sequence[str], rows: Iterable[Row]) -> etree._Element:
-    """A narrative table with its header row; a ``Cell`` is written with its ``ID``."""
+    """A narrative table with its header row; a ``Cell`` is written with its ``ID``, an empty column left out."""
+    rows = list(rows)
+    kept = [rank for rank in range(len(columns)) if any(row[rank] for row in rows)]
+    columns = [columns[rank] for rank in kept]
+    rows = [[row[rank] for rank in kept] for row in rows]
     return cda(
         "table",
         cda("thead", cda("tr", [cda("th", column) for column in columns])),
         cda("tbody", [cda("tr", [_cell(cell) for cell in row]) for row in rows]),
         border="0",
+    )
+
+
+def facts(title: Cell, pairs: Iterable[tuple[str, str | Cell]]) -> etree._Element:
+    """A narrative table of one thing: its title as header, then a labelled row for each fact that is stated."""
+    rows = [
+        cda("tr", cda("th", label), _cell(value))
+        for label, value in pairs
+        if (value.text if isinstance(value, Cell) else value)
+    ]
+    head = cda("tr", cda("th", cda("content", printable(title.text), ID=title.anchor), colspan="2"))
+    return cda(
+        "table", cda("thead", head), cda("tbody", rows) if rows else cda("tbody", cda("tr", cda("td"))), border="0"
     )
 
 
