@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from socle.client import AsyncDmp
+    from socle.client import AsyncDmp, Sent
     from socle.standards.errors import SocleError
     from socle.standards.ids.ins import Ins
     from socle.standards.xds.model import DocumentEntry
@@ -26,6 +26,8 @@ Config = Annotated[
 InsOption = Annotated[str, Parameter(name="--ins", help="INS : 15 caractères, ou matricule^^^&oid&ISO^NH.")]
 
 _LOCAL = "http://127.0.0.1:8000"
+#: Reimbursement data: the health insurance alone deposits them.
+_REIMBURSEMENT = "REMB"
 #: How many documents travel at once.
 _AT_ONCE = 4
 #: Refusals that the patient's consent lifts; in a sandbox it is given at once.
@@ -55,7 +57,9 @@ def send(
 
     async def run() -> list[dict[str, Any]]:
         async with await _connect(url, door, as_, config) as dmp:
-            return await _send_all(dmp, listed, visibility, _admit_to(url, config) if admit else None, quiet=json)
+            insurer = url if not as_ and config is None else ""
+            admitting = _admit_to(url, config) if admit else None
+            return await _send_all(dmp, listed, visibility, admitting, insurer=insurer, quiet=json)
 
     results = _run(run())
     if json:
@@ -74,6 +78,7 @@ async def _send_all(
     visibility: list[Any],
     admit: Callable[[bytes], Awaitable[None]] | None,
     *,
+    insurer: str,
     quiet: bool,
 ) -> list[dict[str, Any]]:
     import asyncio
@@ -93,7 +98,7 @@ async def _send_all(
                 content = await asyncio.to_thread(file.read_bytes)
                 if admit is not None:
                     await admit(content)
-                sent = await dmp.send(content, visibility=visibility)
+                sent = await _send_as_may(dmp, content, visibility, insurer)
             except SocleError as error:
                 return _result(file, errors=_errors_of(error))
             except OSError as error:
@@ -112,6 +117,22 @@ async def _send_all(
 
     with progress:
         return list(await asyncio.gather(*(send_one(file) for file in files)))
+
+
+async def _send_as_may(dmp: AsyncDmp, content: bytes, visibility: list[Any], insurer: str) -> Sent:
+    """Sends as the professional, or as the insurance what it alone deposits when nobody is named (``insurer``: URL)."""
+    from socle.client import Refused
+    from socle.client.connection import connect_insurer
+    from socle.standards.cda.metadata import document_entry_of
+
+    try:
+        return await dmp.send(content, visibility=visibility)
+    except Refused as error:
+        is_reserved = error.code == "LocalPolicyRestrictionError" and insurer
+        if not is_reserved or document_entry_of(content).type_code.code != _REIMBURSEMENT:
+            raise
+    async with await connect_insurer(insurer) as insurance:
+        return await insurance.send(content, visibility=visibility)
 
 
 def find(

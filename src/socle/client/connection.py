@@ -196,3 +196,10 @@ async def connect_sandbox(
     else:
         opened = XdsDoor(url, http, identity, signer, source_id=INSTALLATION, purpose=purpose, clock=clock)
     return AsyncDmp(opened, identity, source_id=INSTALLATION, clock=clock)
+
+
+async def connect_insurer(url: str, *, http: httpx.AsyncClient | None = None) -> AsyncDmp:
+    """A sandbox at ``url``, as the health insurance: who deposits reimbursement data."""
+    http = http or httpx.AsyncClient(timeout=TIMEOUT_S)
+    identity, signer = await Sandbox(url, http).insurer()
+    return AsyncDmp(XdsDoor(url, http, identity, signer, source_id=INSTALLATION), identity, source_id=INSTALLATION)

@@ -10,6 +10,7 @@ import msgspec
 
 from socle.client.errors import Refused, unreachable
 from socle.client.identity import Identity, Signer
+from socle.standards.saml import Mode
 from socle.standards.xds.errors import XdsError
 
 
@@ -20,8 +21,8 @@ class _Credential(msgspec.Struct):
 
 class _Holder(msgspec.Struct):
     id: str
-    family: str
-    given: str
+    family: str = ""
+    given: str = ""
     profession: str = ""
     profession_system: str = ""
     speciality: str = ""
@@ -70,6 +71,25 @@ class Sandbox:
             structure=holder.structure or f"4{holder.id[1:]}001",
             structure_name=holder.structure_name or f"CABINET {holder.family}",
             sector=holder.sector or "SA07",
+        )
+        return identity, Signer.from_pem(issued.credential.certificate.encode(), issued.credential.key.encode())
+
+    async def insurer(self) -> tuple[Identity, Signer]:
+        """Test credentials of the health insurance, which alone deposits reimbursement data (role ALIM_AM)."""
+        structure, name = "2901234567", "ASSURANCE MALADIE BAC A SABLE"
+        asked = {"kind": "organisation", "structure": structure, "structure_name": name}
+        issued = msgspec.json.decode(await self._post("/sandbox/pki/issue", json=asked), type=_Issued)
+        identity = Identity(
+            user_id=f"4{structure[1:]}/ALIM_AM",
+            family="ASSURANCE MALADIE",
+            given="Alimentation",
+            profession="ALIM_AM",
+            profession_system="1.2.250.1.213.1.1.4.6",
+            speciality="",
+            structure=structure,
+            structure_name=name,
+            sector="SA43",
+            mode=Mode.INDIRECTE,
         )
         return identity, Signer.from_pem(issued.credential.certificate.encode(), issued.credential.key.encode())
 
