@@ -169,3 +169,101 @@ ON CONFLICT (number) DO UPDATE SET valid_from = excluded.valid_from, valid_to = 
 -- name: sample_professionals
 -- Some active people, for the sandbox's login page.
 SELECT id_nat FROM directory_professional WHERE is_active ORDER BY id_nat LIMIT :count;
+
+-- name: find_words
+-- Words of the directory that are, or start with, each part of what was typed; the most used first.
+SELECT p.part, w.kind::text AS kind, w.word
+FROM unnest(:parts::text[]) AS p(part)
+CROSS JOIN unnest(:kinds::text[]) AS k(kind)
+CROSS JOIN LATERAL (
+    SELECT kind, word FROM directory_word
+    WHERE kind = k.kind::"char" AND word >= p.part AND word < p.part || '~'
+      AND (word = p.part OR length(p.part) >= 3)
+    ORDER BY word = p.part DESC, uses DESC LIMIT 20
+) w;
+
+-- name: find_similar_words
+-- Words that share enough trigrams with each part of what was typed, the most similar first.
+SELECT p.part, w.kind::text AS kind, w.word
+FROM unnest(:parts::text[]) AS p(part)
+CROSS JOIN LATERAL (
+    SELECT kind, word FROM directory_word
+    WHERE word % p.part AND kind::text = ANY(:kinds::text[])
+    ORDER BY similarity(word, p.part) DESC, uses DESC LIMIT 10
+) w;
+
+-- name: find_similar_cities
+-- Communes of which one word is like what was typed: « Pariss » is like « Paris 14e arrondissement ».
+SELECT word FROM directory_word
+WHERE kind = 'C' AND :part::text <<% word
+ORDER BY strict_word_similarity(:part::text, word) DESC, uses DESC LIMIT 25;
+
+-- name: search_by_name
+-- Situations of people of these family names (and first names, if any), filtered by profession and place.
+SELECT id, family_key, given_key FROM directory_situation
+WHERE is_active AND family_key = ANY(:families::text[])
+  AND (cardinality(:givens::text[]) = 0 OR given_key = ANY(:givens::text[]))
+  AND (:profession::text = '' OR profession = :profession)
+  AND (:skill::text = '' OR skill = :skill)
+  AND (:postal::text = '' OR (postal_code >= :postal AND postal_code < :postal || '~'))
+  AND (cardinality(:cities::text[]) = 0 OR city_key = ANY(:cities::text[]))
+ORDER BY family_key, given_key, id LIMIT :count;
+
+-- name: search_by_given
+-- The same by first name alone.
+SELECT id, family_key, given_key FROM directory_situation
+WHERE is_active AND given_key = ANY(:givens::text[])
+  AND (:profession::text = '' OR profession = :profession)
+  AND (:skill::text = '' OR skill = :skill)
+  AND (:postal::text = '' OR (postal_code >= :postal AND postal_code < :postal || '~'))
+  AND (cardinality(:cities::text[]) = 0 OR city_key = ANY(:cities::text[]))
+ORDER BY given_key, family_key, id LIMIT :count;
+
+-- name: search_by_postal_code
+-- Situations of a profession in a department or postal code, without a name.
+SELECT id, family_key, given_key FROM directory_situation
+WHERE is_active AND profession = :profession AND postal_code >= :postal AND postal_code < :postal || '~'
+  AND (:skill::text = '' OR skill = :skill)
+ORDER BY postal_code, family_key, id LIMIT :count;
+
+-- name: search_by_city
+-- Situations of a profession in communes, without a name.
+SELECT id, family_key, given_key FROM directory_situation
+WHERE is_active AND profession = :profession AND city_key = ANY(:cities::text[])
+  AND (:skill::text = '' OR skill = :skill)
+ORDER BY city_key, family_key, id LIMIT :count;
+
+-- name: search_by_rpps
+-- Situations of one person.
+SELECT t.id, t.family_key, t.given_key FROM directory_situation t
+JOIN directory_professional p USING (id_nat)
+WHERE t.is_active AND (p.rpps = :number OR p.id_nat = :number) ORDER BY t.id LIMIT :count;
+
+-- name: read_found
+-- Lines of a search, with the names as they are written.
+SELECT t.id AS situation, t.id_nat, p.rpps, e.civility, COALESCE(NULLIF(e.family, ''), p.family) AS family,
+    COALESCE(NULLIF(e.given, ''), p.given) AS given, t.profession, t.skill,
+    COALESCE(s.id_nat, '') AS structure, COALESCE(NULLIF(s.sign, ''), s.name, '') AS structure_name,
+    COALESCE(s.postal_code, '') AS postal_code, COALESCE(s.city, '') AS city,
+    ARRAY(
+        SELECT address FROM directory_mailbox m
+        WHERE m.id_nat = t.id_nat AND m.id_nat <> '' AND m.is_active AND NOT m.red_list
+          AND (m.structure = '' OR m.structure = t.structure)
+        ORDER BY NULLIF(m.rank, 0) NULLS LAST, address
+    ) AS mailboxes
+FROM directory_situation t
+JOIN directory_professional p ON p.id_nat = t.id_nat
+JOIN directory_exercise e ON e.id_nat = t.id_nat AND e.rank = t.exercise
+LEFT JOIN directory_structure s ON s.id = t.structure
+WHERE t.id = ANY(:ids::text[]);
+
+-- name: list_structure_numbers
+-- Every number by which a mailbox may name its structure.
+SELECT finess AS number, id FROM directory_structure WHERE finess <> ''
+UNION ALL SELECT siret, id FROM directory_structure WHERE siret <> ''
+UNION ALL SELECT id_nat, id FROM directory_structure WHERE id_nat <> '';
+
+-- name: page_of_professionals
+-- Active people, page by page.
+SELECT id_nat, rpps, civility, family, given, qualifications, is_active, updated_at
+FROM directory_professional WHERE is_active AND id_nat > :after ORDER BY id_nat LIMIT :count;

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
 
 from socle.platform.base import Base
-from socle.services.directory import store
-from socle.services.directory.domain import Imported, Mailbox, Professional, SmartCard, Structure
+from socle.services.directory import extraction, store
+from socle.services.directory.domain import Found, Imported, Mailbox, Professional, SmartCard, Structure
+from socle.services.directory.search import Wanted, search
 from socle.services.directory.store import QUERIES
 
 _CACHED_S = 30.0
 _CACHED = 20_000
+_PAGE = 2_000
+
+#: Called with the number of bytes read so far.
+Progress = Callable[[int], None]
+
+
+def no_progress(_done: int) -> None:
+    """Tells nobody."""
+
+
+def _report(lines: Iterable[extraction.Line], stream: TextIO, progress: Progress) -> Iterator[extraction.Line]:
+    for number, line in enumerate(lines):
+        if number % 10_000 == 0:
+            progress(stream.buffer.tell())
+        yield line
 
 
 class DirectoryService:
@@ -47,6 +66,54 @@ class DirectoryService:
             professionals=people, situations=situations, structures=placed, mailboxes=boxes, finished_at=now
         )
 
+    async def import_people(self, file: Path, *, is_full: bool = True, progress: Progress = no_progress) -> Imported:
+        """Loads a ``Personne_activite`` extraction file. Raises ``MalformedInput``; then nothing has changed.
+
+        Lines of one person must stand together, as in the public file. ``progress`` gets the bytes read so far.
+        """
+        encoding = await asyncio.to_thread(extraction.detect_encoding, file)
+        structures: dict[str, Structure] = {}
+        now = self.base.clock()
+        with file.open(encoding=encoding, newline="") as stream:
+            lines = _report(extraction.read_lines(stream, extraction.REQUIRED), stream, progress)
+            people = extraction.read_professionals(lines, lambda item: structures.__setitem__(item.id, item))
+            async with self.base.database.transaction() as connection:
+                await store.open_stage(connection)
+                count, situations = await store.stage_professionals(connection, people, now)
+                placed = await store.stage_structures(connection, structures.values(), now)
+                await store.merge_stage(connection, now, is_full=is_full)
+        self._people.clear()
+        return Imported(professionals=count, situations=situations, structures=placed, finished_at=now)
+
+    async def import_mailboxes(self, file: Path) -> Imported:
+        """Loads an ``Extraction_Correspondance_MSSante`` file. Raises ``MalformedInput``; then nothing has changed."""
+        encoding = await asyncio.to_thread(extraction.detect_encoding, file)
+        async with self.base.database.connection() as connection:
+            rows = await QUERIES["list_structure_numbers"].rows(connection)
+        known = {row["number"]: row["id"] for row in rows}
+        with file.open(encoding=encoding, newline="") as stream:
+            lines = extraction.read_lines(stream, ("Adresse BAL",))
+            boxes = {box.address: box for box in extraction.read_mailboxes(lines, lambda n: known.get(n, ""))}
+        return await self.load((), (), boxes.values())
+
+    async def export_people(self, file: Path) -> int:
+        """Writes the ``Personne_activite`` file of all active people; returns how many lines."""
+        count = 0
+        with file.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.write(extraction.header_of(extraction.PERSON_COLUMNS) + "\n")
+            after = ""
+            while True:
+                async with self.base.database.connection() as connection:
+                    rows = await QUERIES["page_of_professionals"].rows(connection, after=after, count=_PAGE)
+                    people = await store.find_professionals(connection, rows)
+                if not rows:
+                    return count
+                after = rows[-1]["id_nat"]
+                for person in people:
+                    for line in extraction.write_professional(person):
+                        stream.write(line + "\n")
+                        count += 1
+
     async def professional(self, id_nat: str) -> Professional | None:
         """The person with all exercises, active or not; at most thirty seconds old."""
         cached = self._people.get(id_nat)
@@ -64,6 +131,17 @@ class DirectoryService:
         """Those of ``id_nats`` that exist, in that order."""
         found = [await self.professional(id_nat) for id_nat in id_nats]
         return [person for person in found if person is not None]
+
+    async def search(
+        self, name: str = "", *, profession: str = "", skill: str = "", place: str = "", count: int = 20
+    ) -> list[Found]:
+        """People by name (any order, accents and typing errors forgiven), profession, know-how and place.
+
+        ``place`` is a department, a postal code or a commune. Without a name, profession and place are both needed.
+        """
+        wanted = Wanted(name=name, profession=profession, skill=skill, place=place, count=count)
+        async with self.base.database.transaction(read_only=True) as connection:
+            return await search(connection, wanted)
 
     async def structure(self, identifier: str) -> Structure | None:
         """A structure by technical id, Struct_IdNat, FINESS or SIRET."""

@@ -1,0 +1,172 @@
+"""Latency of searches for people in a directory of one million professionals.
+
+    python bench/bench_directory.py [--people 1000000] [--searches 2000]
+
+Loads fictitious people into an embedded PostgreSQL in a temporary directory, then times searches by name, by name with
+a typing error, by name and profession and place, by profession and place, and the FHIR searches. Prints milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import accumulate
+from pathlib import Path
+
+from socle.app import MIGRATED_PACKAGES
+from socle.platform.base import Base, open_base
+from socle.platform.embedded import EmbeddedPostgres
+from socle.platform.migrations import migrate
+from socle.platform.settings import Settings
+from socle.services.directory.domain import Activity, Exercise, Professional, Structure
+from socle.services.directory.service import DirectoryService
+
+_ONSETS = "B C D F G L M N P R S T V BR CH CL DR FR GR PL QU TR".split()  # noqa: SIM905
+_CORES = ["A", "E", "I", "O", "U", "AI", "AU", "EI", "EU", "OI", "OU", "AN", "EN", "IN", "ON"]
+_ENDS = ["", "", "", "L", "R", "S", "T", "ND", "RD", "LLE", "TTE", "UX", "NT"]
+_PROFESSIONS = ["10"] * 23 + ["60"] * 60 + ["21"] * 7 + ["70"] * 10 + ["40"] * 4 + ["50"] * 3 + ["91"] * 2
+_PLACES = 35_000
+
+
+class Generator:
+    """Names with the frequencies of a country: the commonest family name is borne by one person in 250."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.families = [self._word(2, 4) for _ in range(120_000)]
+        self.family_weights = list(accumulate(1 / (rank + 20) ** 0.75 for rank in range(len(self.families))))
+        self.givens = [self._word(1, 3) for _ in range(4_000)]
+        self.given_weights = list(accumulate(1 / (rank + 5) for rank in range(len(self.givens))))
+        draw = self.random.randint
+        self.cities = [(f"{draw(1, 95):02d}{draw(0, 999):03d}", self._word(2, 4)) for _ in range(_PLACES)]
+        self.city_weights = list(accumulate(1 / (rank + 3) for rank in range(_PLACES)))
+
+    def _word(self, least: int, most: int) -> str:
+        draw = self.random.choice
+        syllables = self.random.randint(least, most)
+        return "".join(draw(_ONSETS) + draw(_CORES) for _ in range(syllables)) + draw(_ENDS)
+
+    def family(self) -> str:
+        return self.random.choices(self.families, cum_weights=self.family_weights)[0]
+
+    def given(self) -> str:
+        return self.random.choices(self.givens, cum_weights=self.given_weights)[0]
+
+    def city(self) -> tuple[str, str]:
+        return self.random.choices(self.cities, cum_weights=self.city_weights)[0]
+
+    def structures(self, count: int) -> list[Structure]:
+        found = []
+        for number in range(count):
+            postal_code, city = self.city()
+            found.append(
+                Structure(
+                    id=f"F{number:09d}",
+                    id_nat=f"1{number:09d}",
+                    finess=f"{number:09d}",
+                    name=f"CABINET {number}",
+                    postal_code=postal_code,
+                    city=city,
+                    sector="SA07",
+                )
+            )
+        return found
+
+    def people(self, count: int, structures: list[Structure]) -> Iterator[Professional]:
+        for number in range(count):
+            family, given = self.family(), self.given()
+            profession = self.random.choice(_PROFESSIONS)
+            rpps = f"{10_000_000_000 + number}"
+            activities = tuple(
+                Activity(id=f"{number}-{rank}", mode="L", sector="SA07", structure=self.random.choice(structures))
+                for rank in range(1 if self.random.random() < 0.75 else 2)
+            )
+            yield Professional(
+                id_nat="8" + rpps,
+                rpps=rpps,
+                family=family,
+                given=given,
+                exercises=(Exercise(profession=profession, family=family, given=given, activities=activities),),
+            )
+
+    def misspell(self, word: str) -> str:
+        place = self.random.randrange(1, max(2, len(word) - 1))
+        kind = self.random.randrange(3)
+        if kind == 0:
+            return word[:place] + word[place + 1 :]
+        if kind == 1:
+            return word[:place] + self.random.choice("AEIOURSTN") + word[place:]
+        return word[: place - 1] + word[place : place + 1] + word[place - 1 : place] + word[place + 1 :]
+
+
+async def measure(base: Base, people: int, searches: int) -> None:
+    directory, generator = DirectoryService(base), Generator(1)
+    structures = generator.structures(max(10, people // 4))
+    started = time.perf_counter()
+    await directory.load(generator.people(people, structures), structures)
+    print(f"load {people} people: {time.perf_counter() - started:.0f} s")
+    async with base.database.connection() as connection:
+        for table in ("structure", "professional", "exercise", "situation", "word"):
+            await connection.execute(f"VACUUM ANALYZE directory_{table}")
+        sample = await connection.fetch(
+            "SELECT family_key, given_key, profession, postal_code, city_key FROM directory_situation"
+            f" TABLESAMPLE BERNOULLI({100 * searches / people * 1.2:.6f}) LIMIT {searches}"
+        )
+    kinds = {
+        "family name": lambda row: {"name": row["family_key"]},
+        "names": lambda row: {"name": f"{row['given_key']} {row['family_key']}"},
+        "names, a typing error": lambda row: {"name": f"{generator.misspell(row['family_key'])} {row['given_key']}"},
+        "names, two errors": lambda row: {
+            "name": f"{generator.misspell(row['family_key'])} {generator.misspell(row['given_key'])}"
+        },
+        "name, profession, department": lambda row: {
+            "name": row["family_key"],
+            "profession": row["profession"],
+            "place": row["postal_code"][:2],
+        },
+        "name, commune": lambda row: {"name": row["family_key"], "place": row["city_key"]},
+        "profession, commune": lambda row: {"profession": row["profession"], "place": row["city_key"]},
+        "profession, department": lambda row: {"profession": row["profession"], "place": row["postal_code"][:2]},
+    }
+    print(f"{'search':32} {'p50':>8} {'p99':>8} {'max':>8}  found")
+    for kind, make in kinds.items():
+        times, found = [], 0
+        for row in sample:
+            conditions = make(row)
+            started = time.perf_counter()
+            lines = await directory.search(**conditions)
+            times.append((time.perf_counter() - started) * 1000)
+            found += bool(lines)
+        times.sort()
+        print(
+            f"{kind:32} {times[len(times) // 2]:8.1f} {times[int(len(times) * 0.99)]:8.1f} {times[-1]:8.1f}"
+            f"  {found / len(sample):.1%}",
+            flush=True,
+        )
+
+
+async def main(people: int, searches: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="socle-bench-") as folder:
+        server = EmbeddedPostgres(Path(folder) / "postgres")
+        server.start()
+        try:
+            await migrate(server.url, MIGRATED_PACKAGES)
+            settings = Settings(data=folder, database_url=server.url)
+            base = await open_base(settings, server.url, lambda: datetime.now(UTC))
+            await measure(base, people, searches)
+            await base.database.close()
+        finally:
+            server.stop()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=int, default=1_000_000)
+    parser.add_argument("--searches", type=int, default=1000)
+    options = parser.parse_args()
+    asyncio.run(main(options.people, options.searches))
