@@ -83,6 +83,10 @@ class Queries:
         return self.by_name[name]
 
 
+async def _leave_as_it_is(connection: object) -> None:
+    """Nothing sets session state on a pooled connection, so none is reset: two round trips fewer a request."""
+
+
 class Database:
     """A pool of connections to one database."""
 
@@ -93,7 +97,7 @@ class Database:
     @classmethod
     async def connect(cls, url: str, *, size: int = 10) -> Database:
         """Opens a pool of at most ``size`` connections to ``url`` (``postgresql://…``)."""
-        pool = await asyncpg.create_pool(url, min_size=1, max_size=size, command_timeout=60)
+        pool = await asyncpg.create_pool(url, min_size=1, max_size=size, command_timeout=60, reset=_leave_as_it_is)
         assert pool is not None
         return cls(url, pool)
 
