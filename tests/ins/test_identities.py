@@ -1,3 +1,4 @@
+import asyncio
 from datetime import date, timedelta
 
 import asyncpg
@@ -378,3 +379,53 @@ async def test_the_database_itself_refuses_an_ins_on_a_provisional_identity(base
                 " '', '', '')",
                 BASE_DOMAIN,
             )
+
+
+async def test_many_who_admit_the_same_person_at_once_make_one_identity(service, base):
+    identities = await asyncio.gather(*(service.admit(OPERATOR, JEANNE) for _ in range(8)))
+    assert len({identity.local_id for identity in identities}) == 1
+    async with base.database.transaction() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM ins_identity") == 1
+
+
+async def test_two_identities_that_claim_one_ins_at_once_do_not_both_get_it(service):
+    for local_id in ("a", "b"):
+        await service.register(DOCTOR, JEANNE.traits, local_id=local_id)
+    results = await asyncio.gather(
+        *(service.accept_ins(DOCTOR, local_id, JEANNE) for local_id in ("a", "b")), return_exceptions=True
+    )
+    assert sorted(type(result).__name__ for result in results) == ["Conflict", "Identity"]
+
+
+async def test_changes_of_one_identity_at_once_are_all_kept(service):
+    await service.register(DOCTOR, JEANNE.traits, local_id="a")
+    await asyncio.gather(
+        service.accept_ins(DOCTOR, "a", JEANNE),
+        service.check_proof(DOCTOR, "a", ProofDocument.PASSPORT, date(2026, 3, 2)),
+        service.mark(DOCTOR, "a", IdentityAttribute.HOMONYM),
+        service.edit_traits(DOCTOR, "a", JEANNE.traits),
+    )
+    identity = await service.read(DOCTOR, "a")
+    assert (identity.status, identity.reliability.attributes) == (
+        IdentityStatus.QUALIFIED,
+        {IdentityAttribute.HOMONYM},
+    )
+    assert len(await service.history(DOCTOR, "a")) == 5
+
+
+async def test_opposite_merges_at_once_leave_one_survivor(service):
+    for local_id in ("a", "b"):
+        await service.register(DOCTOR, JEANNE.traits, local_id=local_id)
+    results = await asyncio.gather(
+        service.reconciliation.merge(OPERATOR, "a", "b"),
+        service.reconciliation.merge(OPERATOR, "b", "a"),
+        return_exceptions=True,
+    )
+    assert [isinstance(result, Conflict) for result in results].count(True) == 1
+    assert [(await service.read(DOCTOR, one)).is_active for one in ("a", "b")].count(True) == 1
+
+
+async def test_searches_of_the_same_people_at_once_do_not_wait_for_each_other_for_ever(service):
+    for number in range(12):
+        await service.register(DOCTOR, JEANNE.traits, local_id=f"{number}")
+    await asyncio.gather(*(service.search(DOCTOR, "1984-07-17", "D", count=12) for _ in range(8)))

@@ -78,12 +78,8 @@ WHERE patient_key = :patient_key AND domain = :domain AND is_active AND matricul
 -- The identity of a domain under its local id.
 SELECT * FROM ins_identity WHERE local_id = :local_id AND domain = :domain;
 
--- name: lock_identity
--- The same, locked until the transaction ends.
-SELECT * FROM ins_identity WHERE local_id = :local_id AND domain = :domain FOR UPDATE;
-
 -- name: lock_local_id
--- Makes creations of one local id wait for each other.
+-- Makes those who create or change one local id wait for each other.
 SELECT pg_advisory_xact_lock(hashtextextended(:domain || '|' || :local_id, 0));
 
 -- name: add_identity

@@ -46,20 +46,24 @@ class Reconciliation:
 
     async def links(self, actor: Actor, local_id: str, domain: str = BASE_DOMAIN) -> list[Link]:
         """What is known of pairs in which an identity is, best score first."""
-        rules.require(actor, Act.READ)
-        async with self._base.database.transaction(read_only=True) as connection:
-            return await store.find_links(connection, local_id, domain)
+        right = rules.require(actor, Act.READ)
+        async with self._base.database.transaction() as connection:
+            identity = await self._records.existing(connection, local_id, domain)
+            found = await store.find_links(connection, local_id, domain)
+            await self._records.trace(connection, actor, Action.READ, "ins.links", right, identity.key)
+            return found
 
     async def worklist(
         self, actor: Actor, domain: str = BASE_DOMAIN, count: int = 100
     ) -> tuple[list[Identity], list[Link]]:
         """What the identitovigilance cell has to settle: identities to mend, pairs to decide."""
-        rules.require(actor, Act.RECONCILE)
-        async with self._base.database.transaction(read_only=True) as connection:
-            return (
-                await store.identities_to_mend(connection, domain, _TO_MEND, count),
-                await store.open_links(connection, domain, count),
-            )
+        right = rules.require(actor, Act.RECONCILE)
+        async with self._base.database.transaction() as connection:
+            to_mend = await store.identities_to_mend(connection, domain, _TO_MEND, count)
+            pairs = await store.open_links(connection, domain, count)
+            keys = [identity.key for identity in to_mend]
+            await self._records.trace(connection, actor, Action.READ, "ins.worklist", right, *keys)
+            return to_mend, pairs
 
     async def decide(
         self, actor: Actor, one_id: str, other_id: str, result: LinkResult, domain: str = BASE_DOMAIN
@@ -83,8 +87,7 @@ class Reconciliation:
                 decided_at=self._base.clock(),
             )
             await store.put_manual_link(connection, link, first)
-            for identity in (first, second):
-                await self._records.trace(connection, actor, Action.UPDATE, "ins.decide", identity.key, right)
+            await self._records.trace(connection, actor, Action.UPDATE, "ins.decide", right, first.key, second.key)
         return link
 
     async def merge(self, actor: Actor, survivor_id: str, absorbed_id: str, domain: str = BASE_DOMAIN) -> Merge | UUID:
@@ -103,8 +106,8 @@ class Reconciliation:
             survivor, absorbed = locked[survivor_id], locked[absorbed_id]
             successor = await self._successor_of_either(connection, survivor.ins, absorbed.ins)
             after, gone = rules.merged(survivor, absorbed, successor)
-            await self._records.save(connection, actor, "absorbed", absorbed, gone, right)
-            await self._records.save(connection, actor, "merge", survivor, after, right)
+            await self._records.save(connection, actor, "absorbed", absorbed, gone)
+            await self._records.save(connection, actor, "merge", survivor, after)
             await store.QUERIES["remove_auto_links"].execute(connection, domain=domain, local_id=absorbed_id)
             await store.QUERIES["add_merge"].execute(
                 connection,
@@ -119,11 +122,12 @@ class Reconciliation:
                 merged_by=actor.id,
             )
             left = {one.ins for one in (survivor, absorbed) if one.ins} - {after.ins}
-            if after.ins is None or not left:
-                return merge_id
-            merge = Merge(id=merge_id, survivor=after.ins, absorbed=left.pop())
-            await self._base.jobs.enqueue(connection, "dmp.merge", merge)
-            return merge
+            merge = Merge(id=merge_id, survivor=after.ins, absorbed=left.pop()) if after.ins and left else None
+            if merge:
+                await self._base.jobs.enqueue(connection, "dmp.merge", merge)
+            keys = (survivor.key, absorbed.key, after.key)
+            await self._records.trace(connection, actor, Action.UPDATE, "ins.merge", right, *keys)
+            return merge or merge_id
 
     async def unmerge(self, actor: Actor, merge_id: UUID) -> tuple[Identity, Identity]:
         """Undoes a merge: both identities are as before, and the DMP takes back what it moved.
@@ -136,18 +140,21 @@ class Reconciliation:
             if row is None:
                 raise NotFound("NoSuchMerge", Text("Cette fusion n'existe pas.", "No such merge."))
             before, absorbed, merged = (store.from_json(row[name]) for name in ("survivor", "absorbed", "merged"))
-            present = await self._records.existing(connection, before.local_id, before.domain, lock=True)
-            gone = await self._records.existing(connection, absorbed.local_id, absorbed.domain, lock=True)
+            locked = {
+                local_id: await self._records.existing(connection, local_id, before.domain, lock=True)
+                for local_id in sorted((before.local_id, absorbed.local_id))
+            }
+            present, gone = locked[before.local_id], locked[absorbed.local_id]
             is_as_merged = replace(present, verified_at=merged.verified_at) == merged
             if row["undone_at"] or gone.replaced_by != before.local_id:
                 raise _unmerge_refused()
             if not is_as_merged and present.ins != before.ins:
                 raise _unmerge_refused()
             restored = before if is_as_merged else present
-            await self._records.save(connection, actor, "unmerge", present, restored, right)
+            await self._records.save(connection, actor, "unmerge", present, restored)
             if absorbed.ins and await store.find_holder(connection, absorbed.ins, absorbed.domain):
                 raise _unmerge_refused()
-            await self._records.save(connection, actor, "restored", gone, absorbed, right)
+            await self._records.save(connection, actor, "restored", gone, absorbed)
             await store.QUERIES["undo_merge"].execute(
                 connection, patient_key=row["patient_key"], id=merge_id, undone_at=self._base.clock()
             )
@@ -155,6 +162,8 @@ class Reconciliation:
             if merged.ins and left:
                 undo = Merge(id=merge_id, survivor=merged.ins, absorbed=left.pop())
                 await self._base.jobs.enqueue(connection, "dmp.unmerge", undo)
+            keys = (present.key, restored.key, absorbed.key)
+            await self._records.trace(connection, actor, Action.UPDATE, "ins.unmerge", right, *keys)
             return restored, absorbed
 
     async def change_ins(self, actor: Actor, old: Ins, person: Person) -> Merge:
@@ -177,10 +186,12 @@ class Reconciliation:
             await store.QUERIES["remove_former"].execute(connection, patient_key=patient_key(old))
             await store.put_person(connection, person, now)
             if held := await store.find_holder(connection, old, BASE_DOMAIN):
+                held = await self._records.existing(connection, held.local_id, BASE_DOMAIN, lock=True)
                 after = rules.with_ins(held, person, CollectionMethod.INSI, now)
-                await self._records.save(connection, actor, "change_ins", held, after, right)
-            await self._records.trace(connection, actor, Action.UPDATE, "ins.change", patient_key(person.ins), right)
+                await self._records.save(connection, actor, "change_ins", held, after)
             await self._base.jobs.enqueue(connection, "dmp.merge", merge)
+            keys = (patient_key(old), patient_key(person.ins))
+            await self._records.trace(connection, actor, Action.UPDATE, "ins.change", right, *keys)
         return merge
 
     async def note_moved(self, connection: Connection, merge: Merge, kind: str, object_ids: Sequence[str]) -> None:

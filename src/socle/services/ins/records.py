@@ -25,8 +25,13 @@ class Records:
         self._base = base
 
     async def existing(self, connection: Connection, local_id: str, domain: str, *, lock: bool = False) -> Identity:
-        """The identity under ``local_id``. Raises ``NotFound``."""
-        identity = await store.find_identity(connection, local_id, domain, lock=lock)
+        """The identity under ``local_id``. Raises ``NotFound``.
+
+        The lock is on the local id, not on the row: a change writes the row anew, and whoever waits must see that one.
+        """
+        if lock:
+            await store.lock_local_id(connection, local_id, domain)
+        identity = await store.find_identity(connection, local_id, domain)
         if identity is None:
             raise NotFound("NoSuchIdentity", Text("Cette identité n'existe pas.", "No such identity."))
         return identity
@@ -38,11 +43,10 @@ class Records:
         event: str,
         before: Identity | None,
         after: Identity,
-        right: str,
         evidence: str = "",
         evidence_date: date | None = None,
     ) -> None:
-        """Writes ``after`` in the place of ``before``, under the key that it has now, with history and trace."""
+        """Writes ``after`` in the place of ``before``, under the key that it has now, with a line of history."""
         if before is not None:
             await store.remove_identity(connection, before)
         await store.add_identity(connection, after)
@@ -56,16 +60,17 @@ class Records:
             evidence=evidence,
             evidence_date=evidence_date,
         )
-        action = Action.UPDATE if before else Action.CREATE
-        await self.trace(connection, actor, action, f"ins.{event.partition(':')[0]}", after.key, right)
 
     async def trace(
-        self, connection: Connection, actor: Actor, action: Action, transaction: str, key: UUID | None, right: str
+        self, connection: Connection, actor: Actor, action: Action, transaction: str, right: str, *keys: UUID | None
     ) -> None:
-        """One trace, in the chain of ``key``."""
-        await self._base.audit.record(
-            connection, AuditEvent(actor=actor, action=action, transaction=transaction, patient_key=key, right=right)
-        )
+        """One trace in the chain of each of ``keys``, last in the transaction.
+
+        Chains are locked in the order of their keys, so that two transactions cannot wait for each other.
+        """
+        for key in sorted(set(keys), key=str):
+            event = AuditEvent(actor=actor, action=action, transaction=transaction, patient_key=key, right=right)
+            await self._base.audit.record(connection, event)
 
     async def propose(self, connection: Connection, identity: Identity) -> None:
         """Links ``identity`` to those that may be the same person, unless a person decided otherwise."""

@@ -76,7 +76,7 @@ class InsService:
         right = rules.require(actor, Act.READ)
         async with self._base.database.transaction() as connection:
             identity = await self.records.existing(connection, local_id, domain)
-            await self.records.trace(connection, actor, Action.READ, "ins.read", identity.key, right)
+            await self.records.trace(connection, actor, Action.READ, "ins.read", right, identity.key)
             return identity
 
     async def holder(self, actor: Actor, ins: Ins) -> Identity:
@@ -89,7 +89,7 @@ class InsService:
                 raise NotFound(
                     "INSUnknown", Text("Cet INS n'est pas connu de la base.", "This INS is not known to the base.")
                 )
-            await self.records.trace(connection, actor, Action.READ, "ins.read", identity.key, right)
+            await self.records.trace(connection, actor, Action.READ, "ins.read", right, identity.key)
             return identity
 
     async def search(
@@ -106,8 +106,8 @@ class InsService:
                 normalise_name(given),
                 max(1, min(count, 100)),
             )
-            for identity in found:
-                await self.records.trace(connection, actor, Action.READ, "ins.search", identity.key, right)
+            keys = [identity.key for identity in found]
+            await self.records.trace(connection, actor, Action.READ, "ins.search", right, *keys)
             return found
 
     async def history(
@@ -117,8 +117,9 @@ class InsService:
         right = rules.require(actor, Act.READ)
         async with self._base.database.transaction() as connection:
             identity = await self.records.existing(connection, local_id, domain)
-            await self.records.trace(connection, actor, Action.READ, "ins.history", identity.key, right)
-            return await store.find_changes(connection, local_id, domain, count)
+            changes = await store.find_changes(connection, local_id, domain, count)
+            await self.records.trace(connection, actor, Action.READ, "ins.history", right, identity.key)
+            return changes
 
     # Create and qualify ----------------------------------------------------------------------------------------------
 
@@ -150,8 +151,9 @@ class InsService:
             await store.lock_local_id(connection, identity.local_id, domain)
             if await store.find_identity(connection, identity.local_id, domain):
                 raise Conflict("LocalIdTaken", Text("Cet identifiant local est pris.", "This local id is taken."))
-            await self.records.save(connection, actor, "register", None, identity, right)
+            await self.records.save(connection, actor, "register", None, identity)
             await self.records.propose(connection, identity)
+            await self.records.trace(connection, actor, Action.CREATE, "ins.register", right, identity.key)
         return identity
 
     async def admit(self, actor: Actor, person: Person, *, used_name: str = "") -> Identity:
@@ -166,7 +168,9 @@ class InsService:
                 return held
             identity = qualified_identity(replace(person, traits=replace(person.traits, used_name=used_name)))
             identity = replace(identity, verified_at=self._base.clock())
-            await self.records.save(connection, actor, "admit", None, identity, rules.require(actor, Act.ENROL))
+            await self.records.save(connection, actor, "admit", None, identity)
+            right = rules.require(actor, Act.ENROL)
+            await self.records.trace(connection, actor, Action.CREATE, "ins.admit", right, identity.key)
         return identity
 
     async def accept_ins(
@@ -273,7 +277,7 @@ class InsService:
             await store.copy_identities(
                 connection, (replace(qualified_identity(person), verified_at=now) for person in new)
             )
-            await self.records.trace(connection, actor, Action.CREATE, "ins.load", None, right)
+            await self.records.trace(connection, actor, Action.CREATE, "ins.load", right, None)
         return len(new)
 
     async def verify_due(self, actor: Actor, count: int = 500) -> int:
@@ -305,9 +309,11 @@ class InsService:
             if not before.is_active:
                 raise Conflict("IdentityDeactivated", Text("Cette identité est désactivée.", "It is deactivated."))
             after = change(before)
-            await self.records.save(connection, actor, event, before, after, right, evidence, evidence_date)
+            await self.records.save(connection, actor, event, before, after, evidence, evidence_date)
             if proposes:
                 await self.records.propose(connection, after)
+            name = f"ins.{event.partition(':')[0]}"
+            await self.records.trace(connection, actor, Action.UPDATE, name, right, before.key, after.key)
         return after
 
 

@@ -136,15 +136,14 @@ async def find_holder(connection: Connection, ins: Ins, domain: str) -> Identity
     return _identity(row) if row else None
 
 
-async def find_identity(connection: Connection, local_id: str, domain: str, *, lock: bool = False) -> Identity | None:
+async def find_identity(connection: Connection, local_id: str, domain: str) -> Identity | None:
     """The identity of ``domain`` under ``local_id``."""
-    query = QUERIES["lock_identity" if lock else "find_identity"]
-    row = await query.row(connection, local_id=local_id, domain=domain)
+    row = await QUERIES["find_identity"].row(connection, local_id=local_id, domain=domain)
     return _identity(row) if row else None
 
 
 async def lock_local_id(connection: Connection, local_id: str, domain: str) -> None:
-    """Makes another creation of the same local id wait."""
+    """Makes whoever creates or changes the same local id wait until this transaction ends."""
     await QUERIES["lock_local_id"].row(connection, local_id=local_id, domain=domain)
 
 
