@@ -353,7 +353,7 @@ def _say_step(step: Dosage, language: str) -> str:
     parts.append(say_range(step.rate, language))
     parts.append(say_interval(step.period, language))
     for maximum in step.maximum:
-        below = f" / {say_quantity(maximum.denominator, language)}" if maximum.denominator else ""
+        below = f" / {say_quantity(maximum.denominator, language).removeprefix('1 ')}" if maximum.denominator else ""
         parts.append(f"max. {say_quantity(maximum.numerator, language)}{below}")
     parts.append(step.condition)
     return ", ".join(part for part in parts if part) or step.text
