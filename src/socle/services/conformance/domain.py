@@ -72,6 +72,7 @@ class Layer(StrEnum):
     TERMINOLOGY = "terminology"
     DOCUMENT = "document"
     SENSE = "sense"
+    METADATA = "metadata"
 
 
 LAYER_NAMES: Final = {
@@ -83,6 +84,7 @@ LAYER_NAMES: Final = {
     Layer.TERMINOLOGY: Text("Terminologies", "Terminologies"),
     Layer.DOCUMENT: Text("Volet", "Document type"),
     Layer.SENSE: Text("Cohérence", "Good sense"),
+    Layer.METADATA: Text("Métadonnées XDS", "XDS metadata"),
 }
 
 

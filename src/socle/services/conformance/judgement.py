@@ -156,7 +156,7 @@ class _Court:
                 severity=_SEVERITIES.get(check.role.lower(), Severity.ERROR),
                 rule_set=identifier,
                 version=version,
-                requirement=check.identifier or check.pattern,
+                requirement=check.identifier or firing.pattern,
                 message=Text(french, english or french),
                 location=location(firing.node),
                 found=_opening_tag(firing.node),

@@ -378,8 +378,8 @@ def _shadowed(schema: Schema) -> Iterator[Defect]:
                     "RuleShadowed",
                     schema.path,
                     Text(
-                        f"{pattern.identifier} : une règle ne s'applique jamais, une autre a le même contexte : {context}",
-                        f"{pattern.identifier}: a rule never fires, an earlier one has the same context: {context}",
+                        f"{pattern.identifier} : règle sans effet, une autre a le même contexte : {context}",
+                        f"{pattern.identifier}: rule without effect, an earlier one has its context: {context}",
                     ),
                 )
             seen.add(context)

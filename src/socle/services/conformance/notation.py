@@ -7,7 +7,8 @@
     obs<FRE.211>/value ∈ Imputabilite
 
 Constraints: ``p`` exists, ``p#1`` ``p#≤1`` ``p#≥2`` ``p#0`` count, ``p=CODE`` ``p^SYSTEM`` ``p=CODE^SYSTEM``
-``p∈{a|b}`` coded values, ``p="text"``, ``xpath{…}`` as it stands; ``+X`` the context claims X, ``T#≥3`` number of templates; ``⊃X`` a descendant,
+``p∈{a|b}`` coded values, ``p="text"``, ``xpath{…}`` as it stands;
+ ``+X`` the context claims X, ``T#≥3`` number of templates; ``⊃X`` a descendant,
 ``doc⊃X`` anything in the document claims X; ``el:name[…]`` the context is that element; ``self[…]``; ``¬ ∧ ∨ ⇒ ✗( )``.
 In brackets: a value of ``classCode``, ``moodCode`` or ``typeCode``; ``@a=v``; ``nF=``; ``inv=``; ``T:X``; a path.
 
@@ -304,7 +305,7 @@ def _step(name: str, axis: str, after: str) -> str:
 
 
 def _claimed(text: str, before: str, *, is_first: bool) -> str:
-    """``element<X>`` claims X; ``<X>`` alone is any element that does; ``path//<X>`` is a claim at or below the path."""
+    """``element<X>`` claims X; ``<X>`` is any element that does; ``path//<X>`` a claim at or below the path."""
     if not is_first:
         return _claims(text)
     return f"h:templateId[@root='{_template(text)}']" if before.endswith("//") else "*" + _claims(text)

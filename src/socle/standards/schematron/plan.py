@@ -41,8 +41,6 @@ class CompiledCheck(msgspec.Struct, frozen=True, array_like=True):
     is_report: bool
     role: str
     message: tuple[Piece, ...]
-    pattern: str
-    context: str
     lets: tuple[Let, ...]
     identifier: str
 
@@ -56,10 +54,12 @@ class Uncovered(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Firing(msgspec.Struct, frozen=True):
-    """A check that failed (or a report that held) on a node."""
+    """A check that failed (or a report that held) on a node, in the rule of ``context`` of ``pattern``."""
 
     check: CompiledCheck
     node: Node
+    pattern: str
+    context: str
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -78,7 +78,7 @@ class _Tables(msgspec.Struct, array_like=True):
     globals: list[Let]
     checks: list[CompiledCheck]
     selectors: list[tuple[int, int, str]]
-    patterns: list[list[tuple[list[int], int, str]]]
+    patterns: list[tuple[str, list[tuple[list[int], int, str]]]]
     uncovered: list[Uncovered]
     code: bytes
 
@@ -108,13 +108,14 @@ class Plan:
     def evaluate(self, document: Document) -> Outcome:
         """Everything the rule set says about ``document``."""
         found: list[tuple[int, Node]] = []
+        origins: list[tuple[str, str]] = []
         stopped: list[tuple[str, str, Node]] = []
         selected = self._select(document)
         fired_rules = 0
         report, rules = found.append, self._rules
-        for pattern in self._tables.patterns:
+        for pattern, entries in self._tables.patterns:
             fired: set[Node] = set()
-            for selectors, rule, context in pattern:
+            for selectors, rule, context in entries:
                 for selector in selectors:
                     for node in selected[selector]:
                         if node in fired:
@@ -125,8 +126,11 @@ class Plan:
                             rules[rule](node, document, report)
                         except XPathError as error:
                             stopped.append((str(error.args[0]), context, node))
+                        if len(found) > len(origins):
+                            origins += [(pattern, context)] * (len(found) - len(origins))
         checks = self.checks
-        return Outcome([Firing(checks[number], node) for number, node in found], stopped, fired_rules)
+        firings = [Firing(checks[number], node, *origin) for (number, node), origin in zip(found, origins, strict=True)]
+        return Outcome(firings, stopped, fired_rules)
 
     def _select(self, document: Document) -> list[Sequence[Node]]:
         selectors, functions = self._tables.selectors, self._selectors
@@ -221,12 +225,15 @@ def compile_schema(schema: Schema, files: Files) -> Plan:
     compiler = _Compiler(schema.namespaces)
     compiler.declare_globals(schema.lets)
     entries = [
-        [entry for rule in pattern.rules if (entry := compiler.rule(rule, pattern.identifier)) is not None]
+        (pattern.identifier, [entry for rule in pattern.rules if (entry := compiler.rule(rule, pattern.identifier))])
         for pattern in schema.patterns
     ]
     order = compiler.selector_order()
     place = {number: index for index, (number, _) in enumerate(order)}
-    patterns = [[([place[one] for one in chosen], rule, where) for chosen, rule, where in entry] for entry in entries]
+    patterns = [
+        (name, [([place[one] for one in chosen], rule, where) for chosen, rule, where in listed])
+        for name, listed in entries
+    ]
     source = compiler.source([number for number, _ in order])
     parents = compiler.selector_parents
     selectors = [
@@ -516,8 +523,6 @@ class _Compiler:
                 is_report=check.is_report,
                 role=check.role,
                 message=check.message,
-                pattern=pattern,
-                context=context,
                 lets=tuple(let for let in lets if let.name in needed),
                 identifier=check.identifier,
             )

@@ -647,16 +647,21 @@ _DATETIME: Final = re.compile(
 
 
 def to_datetime(value: Item) -> dt.datetime:
-    """``value`` cast to ``xs:dateTime``; years outside 1 to 9999 are beyond us. Raises FORG0001."""
+    """``value`` cast to ``xs:dateTime``. Raises FORG0001.
+
+    Python knows the years 1 to 9999; the others (year 0 exists in XML Schema 1.1) are validated as a year of the same
+    length and ordered only among themselves.
+    """
     found = _DATETIME.fullmatch(string(value).strip())
-    if found is None or (len(found["year"]) > 4 and found["year"].startswith("0")) or int(found["year"]) == 0:
+    if found is None or (len(found["year"]) > 4 and found["year"].startswith("0")):
         raise XPathError("FORG0001")
     hour, minute, second = int(found["hour"]), int(found["minute"]), int(found["second"])
     midnight = hour == 24 and minute == 0 and second == 0 and not float(found["fraction"] or 0)
     zone = _zone(found["zone"])
+    year = int(found["year"])
     try:
         moment = dt.datetime(
-            min(int(found["year"]), 9999), int(found["month"]), int(found["day"]), 0 if midnight else hour, minute, second,
+            year if 0 < year <= dt.MAXYEAR else 2000 + year % 400, int(found["month"]), int(found["day"]), 0 if midnight else hour, minute, second,
             int(float(found["fraction"] or 0) * 1_000_000), zone,
         )  # fmt: skip
         return moment + dt.timedelta(days=1) if midnight else moment

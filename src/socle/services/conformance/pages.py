@@ -1,0 +1,178 @@
+"""The page where one drops a file and reads the verdict beside the document; the same for programs.
+
+``GET /conformance`` the page, ``POST /conformance`` a form with a file; ``POST /conformance/verdict`` a bare document,
+answered as JSON, HTML, SVRL or JUnit by ``Accept`` or ``?format=``; ``GET /conformance/kit`` the kit in force.
+Nothing is stored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Final
+
+import msgspec
+from lxml import etree
+from markupsafe import Markup
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from socle import __version__
+from socle.platform.web import json_response, language_of, read_body
+from socle.services.conformance import report
+from socle.services.conformance.domain import LAYER_NAMES, Verdict
+from socle.services.conformance.judgement import MAX_BYTES
+from socle.services.conformance.report import SEVERITY_NAMES, Judged, refused
+from socle.services.conformance.service import ConformanceService
+from socle.standards.cda.document import open_document
+from socle.standards.cda.render import render_fragment, stylesheet
+from socle.standards.errors import SocleError, Text
+
+_V3: Final = "{urn:hl7-org:v3}"
+_SECTION: Final = re.compile(r".*/(?:\w+:)?section(?:\[\d+\])?")
+#: Marks a heading of the rendered document, then becomes a link to its findings; no document may hold it.
+_MARK: Final = "\ue000{}\ue001"
+_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'; object-src data:; frame-src data:"
+)
+
+
+class ConformancePages:
+    """The pages and the door for programs."""
+
+    def __init__(self, service: ConformanceService) -> None:
+        self._service = service
+
+    def routes(self) -> list[BaseRoute]:
+        """Everything under ``/conformance``."""
+        return [
+            Route("/conformance", self.show, methods=["GET"]),
+            Route("/conformance", self.judge, methods=["POST"]),
+            Route("/conformance/verdict", self.answer, methods=["POST"]),
+            Route("/conformance/kit", self.kit, methods=["GET"]),
+            Route("/conformance/document.css", self.style, methods=["GET"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        """The form alone."""
+        return self._page(request, None, b"", None)
+
+    async def judge(self, request: Request) -> Response:
+        """The verdict on the file of the form, beside the document."""
+        async with request.form(max_files=1, max_fields=4, max_part_size=MAX_BYTES) as form:
+            upload = form.get("document")
+            content = await upload.read() if isinstance(upload, UploadFile) else b""
+            name = (upload.filename or "document") if isinstance(upload, UploadFile) else "document"
+        try:
+            judged = Judged(name, await self._service.verdict(content))
+        except SocleError as error:
+            judged = refused(name, error)
+        return self._page(request, judged, content, judged.verdict)
+
+    async def answer(self, request: Request) -> Response:
+        """The verdict on the body, in the form that the program accepts."""
+        content = await read_body(request, MAX_BYTES)
+        verdict = await self._service.verdict(content)
+        wanted = request.query_params.get("format", "") or _accepted(request)
+        judged = [Judged("document", verdict)]
+        match wanted:
+            case "svrl":
+                return Response(report.to_svrl("document", verdict), media_type="application/xml")
+            case "junit":
+                return Response(report.to_junit(judged), media_type="application/xml")
+            case "html":
+                page = report.to_html(judged, {"document": content}, language_of(request))
+                return HTMLResponse(
+                    page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+                )
+        return json_response({"conformant": verdict.is_conformant, **msgspec.to_builtins(verdict)})
+
+    async def kit(self, _request: Request) -> Response:
+        """The official kit in force, or null."""
+        return json_response(self._service.kit_report())
+
+    async def style(self, _request: Request) -> Response:
+        """The style of rendered documents."""
+        return Response(stylesheet(), media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+
+    def _page(self, request: Request, judged: Judged | None, content: bytes, verdict: Verdict | None) -> Response:
+        chosen = request.cookies.get("langue", "")
+        language = chosen if chosen in ("fr", "en") else language_of(request)
+        kit = self._service.kit_report()
+        text = (
+            report.environment(language)
+            .get_template("page.html")
+            .render(
+                judged=judged,
+                excerpts=report.excerpts(verdict, content) if verdict else {},
+                rendered=_rendered(content, verdict, language) if verdict else "",
+                layers=LAYER_NAMES,
+                severities=SEVERITY_NAMES,
+                kit=kit,
+                is_sandbox=getattr(request.app.state, "is_sandbox", False),
+                stylesheet=f"/static/{__version__}/socle.css",
+                icon=f"/static/{__version__}/logo.svg",
+            )
+        )
+        headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+        return HTMLResponse(text, 200, headers)
+
+
+def routes(service: ConformanceService) -> list[BaseRoute]:
+    """The doors of the conformance service."""
+    return ConformancePages(service).routes()
+
+
+def _accepted(request: Request) -> str:
+    accept = request.headers.get("accept", "")
+    return "html" if "text/html" in accept else "svrl" if "xml" in accept and "json" not in accept else "json"
+
+
+def _rendered(content: bytes, verdict: Verdict, language: str) -> Markup:
+    """The document as HTML, each heading followed by a link to what is wrong under it."""
+    try:
+        document = open_document(content)
+        marks = _mark_headings(document.root, verdict)
+        written = render_fragment(document, language=language, heading_level=3)
+    except SocleError:
+        return Markup("")
+    for number, (target, count) in enumerate(marks):
+        words = Text(f"{count} constat(s)", f"{count} finding(s)").in_language(language)
+        link = Markup('<a class="findings-here" href="#{}">⚠ {}</a>').format(target, words)
+        written = written.replace(_MARK.format(number), str(link))
+    return Markup(written)  # noqa: S704 - written by the renderer; the links are escaped above
+
+
+def _mark_headings(root: etree._Element, verdict: Verdict) -> list[tuple[str, int]]:
+    """Writes a mark into the title of each section (or of the document) that has findings under it."""
+    counts: Counter[str] = Counter()
+    targets: dict[str, str] = {}
+    ranks: Counter[str] = Counter()
+    for finding in (one for found in report.by_layer(verdict).values() for one in found):
+        match = _SECTION.match(finding.location)
+        place = match.group() if match else ""
+        counts[place] += 1
+        targets.setdefault(place, f"f{ranks[finding.layer]}-{finding.layer}")
+        ranks[finding.layer] += 1
+    sections = _sections_by_path(root)
+    marks: list[tuple[str, int]] = []
+    for place, count in counts.items():
+        owner = sections.get(place, root)
+        title = owner.find(f"{_V3}title")
+        if title is not None:
+            title.text = f"{title.text or ''} {_MARK.format(len(marks))}"
+            marks.append((targets[place], count))
+    return marks
+
+
+def _sections_by_path(root: etree._Element) -> dict[str, etree._Element]:
+    from socle.standards.schematron.tree import Document, location
+
+    document = Document(root)
+    try:
+        return {location(node): node.element for node in document.by_tag.get(f"{_V3}section", ())}
+    finally:
+        document.release()
