@@ -1,0 +1,160 @@
+"""Who may read which traces, and traces that other software feeds. The chain itself is ``socle.platform.audit``.
+
+The holder's side and the médecin traitant read those of a record, as ``DmpService.access_history`` decides; anybody
+reads their own; the operator reads all. Reading traces leaves a trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from socle.platform.actor import Actor, ActorKind
+from socle.platform.audit import BEGINNING, END, Action, AuditEvent, Subject, Trace
+from socle.platform.base import Base
+from socle.platform.patient_key import patient_key
+from socle.services.dmp.domain import Door
+from socle.services.dmp.service import DmpService
+from socle.standards.errors import Forbidden, NotFound, SocleError, Text
+from socle.standards.ids.ins import Ins
+
+#: Transactions of traces that others fed start so; the rest is theirs.
+FED: Final = "ITI-20:"
+#: Most traces that one page looks through.
+SCANNED: Final = 1_000
+
+_CITIZENS: Final = frozenset({ActorKind.PATIENT, ActorKind.REPRESENTATIVE, ActorKind.DELEGATE})
+_FEEDERS: Final = frozenset({ActorKind.PROFESSIONAL, ActorKind.SYSTEM, ActorKind.OPERATOR})
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """Which traces: of ``patient`` if named, from ``since`` to ``until``, after the first ``skip`` (or ``before``)."""
+
+    patient: Ins | None = None
+    since: datetime = BEGINNING
+    until: datetime = END
+    before: int = 2**62
+    skip: int = 0
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Traces in order, newest first; the window that gives the same again, and that of what follows, if any."""
+
+    traces: list[Trace]
+    window: Window
+    following: Window | None
+
+
+class AuditService:
+    """Reading and feeding traces."""
+
+    def __init__(self, base: Base, dmp: DmpService) -> None:
+        self.base = base
+        self._dmp = dmp
+
+    async def read_batch(self, actor: Actor, window: Window, *, is_first: bool = True) -> Batch:
+        """The next traces that ``actor`` may see; the first batch of a search leaves a trace.
+
+        Raises ``Forbidden``, or what the DMP refuses.
+        """
+        if window.patient is not None:
+            return await self._of_record(actor, window, window.patient)
+        if actor.kind in _CITIZENS:
+            if actor.patient is None:
+                raise _record_needed()
+            return await self._of_record(actor, window, actor.patient)
+        is_operator = actor.kind is ActorKind.OPERATOR
+        async with self.base.database.transaction() as connection:
+            if is_first:
+                right = "operator" if is_operator else "own-traces"
+                await self.base.audit.record(connection, _reading(actor, right))
+            if is_operator:
+                found = await self.base.audit.of_all(
+                    connection, since=window.since, until=window.until, count=SCANNED, skip=window.skip
+                )
+            else:
+                found = await self.base.audit.of_actor(
+                    connection, actor.id, since=window.since, until=window.until, count=SCANNED, skip=window.skip
+                )
+        return Batch(found, window, _after(window, found))
+
+    async def read_one(self, actor: Actor, chain: UUID, sequence: int) -> Trace:
+        """One trace by its place. Raises ``NotFound`` if there is none for this actor."""
+        async with self.base.database.transaction() as connection:
+            found = await self.base.audit.of_patient(connection, chain, before=sequence + 1, count=1)
+        trace = next((trace for trace in found if trace.sequence == sequence), None)
+        if trace is None or not await self._may_read(actor, trace):
+            raise NotFound("FHIRNotFound", Text("Il n'y a pas de trace de ce nom.", "There is no such trace."))
+        return trace
+
+    async def _may_read(self, actor: Actor, trace: Trace) -> bool:
+        if trace.event.actor.id == actor.id or actor.kind is ActorKind.OPERATOR:
+            async with self.base.database.transaction() as connection:
+                await self.base.audit.record(connection, _reading(actor, "own-traces"))
+            return True
+        if actor.patient is None or trace.chain != patient_key(actor.patient):
+            return False
+        try:
+            lines = await self._dmp.access_history(
+                actor, actor.patient, before=trace.sequence + 1, count=1, door=Door.FHIR
+            )
+        except SocleError:
+            return False
+        return any(line.sequence == trace.sequence for line in lines)
+
+    async def _of_record(self, actor: Actor, window: Window, patient: Ins) -> Batch:
+        if actor.kind is ActorKind.OPERATOR:
+            raise Forbidden(
+                "DMPAccessForbidden",
+                Text("L'opérateur ne cherche pas par patient.", "The operator does not search by patient."),
+            )
+        span = {"before": window.before, "since": window.since, "until": window.until, "count": SCANNED}
+        lines = await self._dmp.access_history(actor, patient, door=Door.FHIR, **span)  # type: ignore[arg-type]
+        shown = {line.sequence for line in lines}
+        async with self.base.database.transaction() as connection:
+            found = await self.base.audit.of_patient(connection, patient_key(patient), **span)  # type: ignore[arg-type]
+        traces = [trace for trace in found if trace.sequence in shown]
+        pinned = msgspec.structs.replace(window, before=traces[0].sequence + 1) if traces else window
+        return Batch(traces, pinned, _after(window, found))
+
+    async def feed(self, actor: Actor, transaction: str, action: Action, patient: Ins | None, event: bytes) -> Trace:
+        """Keeps a trace of another system, whole, in the chain of its patient (or of who feeds it)."""
+        if actor.kind not in _FEEDERS:
+            raise Forbidden(
+                "AuditFeedForbidden",
+                Text("Ce compte ne dépose pas de traces.", "This account does not feed traces."),
+            )
+        recorded = AuditEvent(
+            actor=actor,
+            action=action,
+            transaction=FED + transaction,
+            patient_key=patient_key(patient) if patient else None,
+            right="feed",
+            subjects=(Subject("trace", transaction),),
+            detail=event.decode(),
+        )
+        async with self.base.database.transaction() as connection:
+            await self.base.audit.record(connection, recorded)
+            (last,) = await self.base.audit.of_patient(connection, recorded.chain_key, count=1)
+        return last
+
+
+def _after(window: Window, found: Sequence[Trace]) -> Window | None:
+    if len(found) < SCANNED:
+        return None
+    return msgspec.structs.replace(window, before=found[-1].sequence, skip=window.skip + len(found))
+
+
+def _reading(actor: Actor, right: str) -> AuditEvent:
+    return AuditEvent(actor=actor, action=Action.READ, transaction="ITI-81", right=right)
+
+
+def _record_needed() -> SocleError:
+    return Forbidden(
+        "DMPAccessForbidden",
+        Text("Dites de quel patient (patient.identifier).", "Say of which patient (patient.identifier)."),
+    )
