@@ -229,6 +229,7 @@ async def _sign_heads(base: Base, _payload: bytes) -> None:
 PERIODIC = {
     "dmp.sweep": timedelta(hours=1),
     "identity.sweep": timedelta(hours=1),
+    "ins.sweep": timedelta(hours=6),
     "mssante.sweep": timedelta(days=1),
     "audit.sign_heads": timedelta(days=1),
 }

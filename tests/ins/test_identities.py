@@ -2,13 +2,16 @@ import asyncio
 from datetime import date, timedelta
 
 import asyncpg
+import msgspec
 import pytest
 
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode
 from socle.platform.base import Base
 from socle.platform.patient_key import patient_key
+from socle.services.ins import tasks
 from socle.services.ins.domain import (
     BASE_DOMAIN,
+    BatchJob,
     Card,
     Claim,
     FormerIns,
@@ -21,7 +24,7 @@ from socle.services.ins.domain import (
     ResultCode,
     TraitsQuery,
 )
-from socle.services.ins.service import InsService, claim_of
+from socle.services.ins.service import InsService, claim_of, qualified_identity
 from socle.services.ins.teleservice import search_as_required
 from socle.standards.errors import Conflict, Forbidden, InvalidContent, NotFound
 from socle.standards.ids.ins import OID_NIA, OID_NIR, OID_NIR_TEST, Ins
@@ -429,3 +432,15 @@ async def test_searches_of_the_same_people_at_once_do_not_wait_for_each_other_fo
     for number in range(12):
         await service.register(DOCTOR, JEANNE.traits, local_id=f"{number}")
     await asyncio.gather(*(service.search(DOCTOR, "1984-07-17", "D", count=12) for _ in range(8)))
+
+
+async def test_the_sweep_verifies_what_is_due_and_erases_old_lots(service, base, clock):
+    await service.admit(OPERATOR, JEANNE)
+    batch = await service.teleservice.submit_batch(DOCTOR, [claim_of(qualified_identity(JEANNE))])
+    await tasks.verify_batch(service, msgspec.json.encode(BatchJob(batch.id)))
+    clock.move(timedelta(days=4 * 365))
+    await tasks.sweep(service, b"")
+    async with base.database.transaction() as connection:
+        assert (await service.find(connection, JEANNE.ins)).verified_at == clock()
+    with pytest.raises(NotFound):
+        await service.teleservice.find_batch(DOCTOR, batch.id)

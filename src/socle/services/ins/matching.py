@@ -40,10 +40,10 @@ def phonetic_key(name: str) -> str:
     >>> phonetic_key("LEFEBVRE") == phonetic_key("LEFEVRE"), phonetic_key("THIBAULT") == phonetic_key("TIBAUD")
     (True, True)
     """
-    key = re.sub(r"[^A-Z]", "", name)
+    letters = key = re.sub(r"[^A-Z]", "", name)
     for pattern, replacement in _SOUNDS:
         key = pattern.sub(replacement, key)
-    return key
+    return key or letters[:1]
 
 
 _SOUNDS: Final = [

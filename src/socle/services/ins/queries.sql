@@ -220,3 +220,7 @@ SELECT verdicts FROM ins_batch WHERE id = :id AND submitted_by = :submitted_by A
 -- Says how far a lot is.
 UPDATE ins_batch SET state = :state, done = :done, wrong = :wrong, verdicts = :verdicts, finished_at = :finished_at
 WHERE id = :id;
+
+-- name: remove_old_batches
+-- Erases lots that were done before a date.
+DELETE FROM ins_batch WHERE finished_at < :before;

@@ -43,9 +43,9 @@ class Act(StrEnum):
 _CARE = frozenset({ActorKind.PROFESSIONAL, ActorKind.SYSTEM, ActorKind.OPERATOR})
 #: Who may do what. What is not here is refused.
 RIGHTS: Final[dict[Act, frozenset[ActorKind]]] = {
-    Act.QUERY_INSI: _CARE,
-    Act.READ: _CARE,
-    Act.WRITE: _CARE,
+    Act.QUERY_INSI: _CARE | {ActorKind.BASE},
+    Act.READ: _CARE | {ActorKind.BASE},
+    Act.WRITE: _CARE | {ActorKind.BASE},
     Act.RECONCILE: frozenset({ActorKind.OPERATOR}),
     Act.ENROL: frozenset({ActorKind.OPERATOR, ActorKind.BASE}),
 }

@@ -9,6 +9,7 @@ Source: identity fact sheet §1.9, §2.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import timedelta
 from typing import Final, Protocol
 from uuid import UUID, uuid4
 
@@ -40,6 +41,8 @@ from socle.standards.ids.traits import Traits, parse_birth_date, parse_cog, pars
 
 #: Largest lot of a bulk verification.
 MAX_CLAIMS: Final = 50_000
+#: How long a lot that is done can be read.
+LOTS_KEPT: Final = timedelta(days=30)
 #: Claims that one transaction of a bulk verification treats.
 _CHUNK: Final = 500
 
@@ -225,6 +228,12 @@ class Teleservice:
                 finished_at=self._base.clock() if is_done else None,
             )
         return not is_done
+
+    async def erase_old_lots(self) -> int:
+        """Erases lots that were done ``LOTS_KEPT`` ago; returns how many."""
+        async with self._base.database.transaction() as connection:
+            before = self._base.clock() - LOTS_KEPT
+            return await store.QUERIES["remove_old_batches"].execute(connection, before=before)
 
     async def enrol(self, actor: Actor, persons: Iterable[Person]) -> None:
         """Makes persons known, or corrects what is known of them."""
