@@ -38,6 +38,8 @@ from socle.sandbox import admit, pki_http
 from socle.sandbox import switches as sandbox_switches
 from socle.sandbox.pki import ensure_authority
 from socle.sandbox.switches import SandboxSwitches
+from socle.services.audit import fhir as audit_fhir
+from socle.services.audit.service import AuditService
 from socle.services.delivery import rest as delivery_rest
 from socle.services.delivery import tasks as delivery_tasks
 from socle.services.delivery.service import DeliveryService
@@ -171,6 +173,7 @@ def _dmp_routes(services: Services) -> list[BaseRoute]:
     return [
         *dmp_soap.routes(services.dmp, services.ins, vihf, base),
         *dmp_fhir.routes(services.dmp, services.identity.authenticate),
+        *audit_fhir.routes(AuditService(base, services.dmp), services.identity.authenticate),
     ]
 
 
