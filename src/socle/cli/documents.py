@@ -36,7 +36,7 @@ _CONSENT = frozenset({"DMPAuthorizationRequired", "DMPAccessExpired"})
 
 def send(
     *files: Annotated[Path, Parameter(help="Documents CDA, ou dossiers qui en contiennent.")],
-    admit: Annotated[bool, Parameter(help="Admet d'abord le patient du document (bac à sable).")] = False,
+    admit: Annotated[bool, Parameter(help="Admet d'abord le patient du document, qui consent (bac à sable).")] = False,
     masked: Annotated[bool, Parameter(help="Masqué aux professionnels dès le dépôt.")] = False,
     hidden_from_patient: Annotated[bool, Parameter(help="Non visible par le patient avant annonce.")] = False,
     door: Door = "xds",
@@ -58,7 +58,7 @@ def send(
     async def run() -> list[dict[str, Any]]:
         async with await _connect(url, door, as_, config) as dmp:
             insurer = url if not as_ and config is None else ""
-            admitting = _admit_to(url, config) if admit else None
+            admitting = _admit_to(url, as_, config) if admit else None
             return await _send_all(dmp, listed, visibility, admitting, insurer=insurer, quiet=json)
 
     results = _run(run())
@@ -296,23 +296,39 @@ async def _connect(url: str, door: str, rpps: str, config: Path | None) -> Async
     )
 
 
-def _admit_to(url: str, config: Path | None) -> Callable[[bytes], Awaitable[None]]:
+def _admit_to(url: str, rpps: str, config: Path | None) -> Callable[[bytes], Awaitable[None]]:
+    """Admits the patient of a document, who agrees that the professional reads the record."""
     from socle.standards.errors import Forbidden, Text
 
     if config is not None:
         raise Forbidden(
             "SandboxOnly", Text("--admit n'existe que dans un bac à sable.", "--admit exists in a sandbox alone.")
         )
+    agreed: set[Ins] = set()
 
     async def admit(document: bytes) -> None:
         import httpx
 
         from socle.client import Sandbox
+        from socle.standards.cda.header import read_header
 
         async with httpx.AsyncClient(timeout=60) as http:
             await Sandbox(url, http).admit(document)
+        patient = read_header(document).patient.ins
+        if patient is not None and patient not in agreed:
+            agreed.add(patient)
+            await _consent(patient, url, rpps)
 
     return admit
+
+
+async def _consent(patient: Ins, url: str, rpps: str) -> None:
+    """The patient agrees (TD0.3)."""
+    from socle.client import XdsDoor
+
+    async with await _connect(url, "xds", rpps, None) as dmp:
+        assert isinstance(dmp.door, XdsDoor)
+        await dmp.door.authorize(patient)
 
 
 def _act(
@@ -336,7 +352,6 @@ def _act(
 async def _with_consent(
     action: Callable[[], Awaitable[T]], patient: Ins | None, url: str, rpps: str, config: Path | None
 ) -> T:
-    from socle.client import XdsDoor
     from socle.standards.errors import SocleError
 
     try:
@@ -344,9 +359,7 @@ async def _with_consent(
     except SocleError as error:
         if error.code not in _CONSENT or patient is None or config is not None:
             raise
-    async with await _connect(url, "xds", rpps, config) as dmp:
-        assert isinstance(dmp.door, XdsDoor)
-        await dmp.door.authorize(patient)
+    await _consent(patient, url, rpps)
     return await action()
 
 

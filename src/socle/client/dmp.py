@@ -71,8 +71,10 @@ class AsyncDmp:
         entry = document_entry_of(document, visibility=visibility, comments=comments)
         replaced = {}
         if replaces:
-            current = await self._current(replaces, entry.patient_id)
-            replaced = {entry.entry_uuid: current.entry_uuid}
+            entry_uuid = await self.door.entry_uuid_of(replaces, entry.patient_id)
+            if not entry_uuid:
+                raise _not_found(replaces)
+            replaced = {entry.entry_uuid: entry_uuid}
         submission = submission_for(
             [(entry, document)],
             author=self.identity.author,
@@ -146,14 +148,7 @@ class AsyncDmp:
     async def _current(self, unique_id: str, patient: Ins | None) -> DocumentEntry:
         entry = await self.door.locate(unique_id, patient)
         if entry is None:
-            raise NotFound(
-                "XDSDocumentUniqueIdError",
-                Text(
-                    f"Aucun document {unique_id} n'est visible pour cet utilisateur.",
-                    f"No document {unique_id} is visible to this user.",
-                ),
-                location=unique_id,
-            )
+            raise _not_found(unique_id)
         return entry
 
     async def aclose(self) -> None:
@@ -167,6 +162,17 @@ class AsyncDmp:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _not_found(unique_id: str) -> NotFound:
+    return NotFound(
+        "XDSDocumentUniqueIdError",
+        Text(
+            f"Aucun document {unique_id} n'est visible pour cet utilisateur.",
+            f"No document {unique_id} is visible to this user.",
+        ),
+        location=unique_id,
+    )
 
 
 class Dmp:

@@ -19,21 +19,23 @@ from socle.standards.xds.names import LCM, QUERY, RIM, RS, XDSB, Action
 
 
 class _Operation(NamedTuple):
-    """One operation: name, action of the request and of the answer, and the elements of both bodies."""
+    """One operation: name, action, and the elements of both bodies.
+
+    The action is the ``soapAction``, that addressing uses too: stated twice, some clients send it twice.
+    """
 
     name: str
     action: str
-    response_action: str
     request: str
     response: str
 
 
 def _xds(name: str, action: Action, request: str, response: str = "rs:RegistryResponse") -> _Operation:
-    return _Operation(name, action, action.response, request, response)
+    return _Operation(name, action, request, response)
 
 
 def _record(name: str, request: str, response: str) -> _Operation:
-    return _Operation(name, f"{HL7}:{request}", f"{HL7}:{response}", f"hl7:{request}", f"hl7:{response}")
+    return _Operation(name, f"{HL7}:{request}", f"hl7:{request}", f"hl7:{response}")
 
 
 _SERVICES: Final[dict[str, tuple[_Operation, ...]]] = {
@@ -62,7 +64,6 @@ _SERVICES: Final[dict[str, tuple[_Operation, ...]]] = {
         _Operation(
             "findCandidatesQuery",
             PDQ_ACTION,
-            f"{PDQ_ACTION}Response",
             "hl7:PRPA_IN201305UV02",
             "hl7:PRPA_IN201306UV02",
         ),
@@ -71,7 +72,6 @@ _SERVICES: Final[dict[str, tuple[_Operation, ...]]] = {
         _Operation(
             "patientList",
             PATIENT_LIST_ACTION,
-            f"{PATIENTS}:patientListResponse",
             "pat:patientList",
             "pat:patientListResponse",
         ),
@@ -80,14 +80,12 @@ _SERVICES: Final[dict[str, tuple[_Operation, ...]]] = {
         _Operation(
             "setAuthorization",
             SET_AUTHORIZATION_ACTION,
-            f"{HABILITATIONS}:setAuthorizationResponse",
             "hab:setAuthorization",
             "hab:setAuthorizationResponse",
         ),
         _Operation(
             "listAuthorizationByPatient",
             LIST_AUTHORIZATIONS_ACTION,
-            f"{HABILITATIONS}:listAuthorizationByPatientResponse",
             "hab:listAuthorizationByPatient",
             "hab:listAuthorizationByPatientResponse",
         ),
@@ -115,7 +113,7 @@ def write_wsdl(service: str, location: str) -> str:
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<wsdl:definitions name="{service}" targetNamespace="{_NAMESPACE}" xmlns:tns="{_NAMESPACE}"\n'
         '  xmlns:wsdl="http://schemas.xmlsoap.org/wsdl/" xmlns:soap12="http://schemas.xmlsoap.org/wsdl/soap12/"\n'
-        '  xmlns:wsaw="http://www.w3.org/2006/05/addressing/wsdl" xmlns:xsd="http://www.w3.org/2001/XMLSchema"\n'
+        '  xmlns:xsd="http://www.w3.org/2001/XMLSchema"\n'
         f"  {prefixes}>\n"
         f"<wsdl:types>{_schemas(operations)}</wsdl:types>\n"
         + "".join(_messages(operation) for operation in operations)
@@ -154,8 +152,8 @@ def _messages(operation: _Operation) -> str:
 def _port_operation(operation: _Operation) -> str:
     return (
         f'<wsdl:operation name="{operation.name}">'
-        f'<wsdl:input message="tns:{operation.name}Request" wsaw:Action="{operation.action}"/>'
-        f'<wsdl:output message="tns:{operation.name}Response" wsaw:Action="{operation.response_action}"/>'
+        f'<wsdl:input message="tns:{operation.name}Request"/>'
+        f'<wsdl:output message="tns:{operation.name}Response"/>'
         "</wsdl:operation>"
     )
 

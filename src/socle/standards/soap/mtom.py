@@ -211,7 +211,8 @@ def write_package(
     ]
     for content_id, (media_type, content) in attachments.items():
         lines.append(
-            f"\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Transfer-Encoding: binary\r\n"
+            # Capital B: the value ignores case, and zeep strips line breaks off a part that says "binary" exactly.
+            f"\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Transfer-Encoding: Binary\r\n"
             f"Content-ID: <{content_id}>\r\n\r\n".encode()
         )
         lines.append(content)
