@@ -20,6 +20,7 @@ for place in (
     *(f"documents:{command}" for command in ("send", "find", "get", "replace", "mask", "delete")),
     "validate:app",
     "conformance:app",
+    "cda:app",
     "ins:app",
     "sandbox:app",
     "upkeep:verify",
