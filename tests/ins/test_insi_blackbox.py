@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+import requests
 import zeep
 from zeep.exceptions import Fault
 
 from socle.sandbox import cast
+from socle.sandbox.pki import KeyPurpose, ensure_authority
 from socle.sandbox.populate import POPULATOR
 from socle.server.offline import open_offline
 from socle.services.ins.service import InsService
@@ -99,6 +101,37 @@ def test_an_unknown_software_gets_a_siram_fault(insi):
     told = refusal.value.detail.find("{urn:siram}Erreur")
     assert (told.get("code"), told.get("severite")) == ("desir_550", "erreur")
     assert [name.localname for name in refusal.value.subcodes] == ["siram_100"]
+
+
+def test_a_certificate_proves_the_caller_and_must_bear_the_right_name(running_base, insi, tmp_path):
+    authority = ensure_authority(running_base.data / "pki")
+    (tmp_path / "bundle.pem").write_bytes(authority.trust_bundle)
+
+    def search_with(common_name):
+        issued = authority.issue_organisation(
+            "1750987653", "HOPITAL DES EXEMPLES", KeyPurpose.AUTHENTICATION, common_name=common_name
+        )
+        (tmp_path / f"{common_name}.pem").write_text(issued.chain + issued.key)
+        session = requests.Session()
+        session.trust_env = False
+        session.verify = str(tmp_path / "bundle.pem")
+        session.cert = str(tmp_path / f"{common_name}.pem")
+        client = zeep.Client(f"{running_base.tls_url}/insi?wsdl", transport=zeep.Transport(session=session))
+        service = client.create_service(
+            "{http://www.cnamts.fr/webservice}ICIRServiceBinding", f"{running_base.tls_url}/insi"
+        )
+        return service.rechercherInsAvecTraitsIdentite(
+            NomNaissance="ADRUN",
+            Prenom=["ZOE"],
+            Sexe="F",
+            DateNaissance="1975-12-31",
+            _soapheaders=contexts(client),
+        )
+
+    assert search_with("INSI-AUTO").CR.CodeCR == "00"
+    with pytest.raises(Fault) as refusal:
+        search_with("dmp-client")
+    assert refusal.value.detail.find("{urn:siram}Erreur").get("code") == "desir_560"
 
 
 def test_a_lot_is_verified_by_the_job_worker(insi):
