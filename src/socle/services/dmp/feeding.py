@@ -222,7 +222,7 @@ async def _find_targets(connection: Connection, visit: Visit, prepared: Prepared
     if missing:
         wanted = FolderFilter(entry_uuids=tuple(missing))
         folders = await store.find_folders(connection, visit.key, sight, wanted)
-        missing -= {stored.folder.entry_uuid for stored in folders}
+        missing -= {folder.entry_uuid for folder in folders}
     for uuid in sorted(missing):
         raise invalid(
             "UnresolvedReferenceException",

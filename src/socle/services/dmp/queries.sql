@@ -229,8 +229,10 @@ UPDATE dmp_submission_set SET status = :status WHERE patient_key = :patient_key 
 
 -- name: find_entries
 -- Document versions of one patient that a caller sees, newest first, after a place in that order.
--- `groups` holds arrays of tokens: one token of each must be there.
-SELECT * FROM dmp_entry e
+-- `groups` holds arrays of tokens: one token of each must be there. `total` counts what the place and the number leave
+-- out too. Rows are chosen and ordered without their metadata, which is joined for those that are returned.
+WITH seen AS (
+SELECT entry_uuid, registered_at, count(*) OVER () AS total FROM dmp_entry e
 WHERE patient_key = :patient_key
     AND (:statuses::text[] IS NULL OR status = ANY (:statuses))
     AND (NOT :latest_only::boolean OR is_latest)
@@ -254,7 +256,10 @@ WHERE patient_key = :patient_key
         WHERE a.patient_key = e.patient_key AND a.source = e.entry_uuid AND a.target = ANY (:related_to)))
     AND dmp_sees(status, type_token, visibility, announced_at, owner_ids, :now, :owners, :types, :hidden_by, :only_own)
     AND (:after_at::timestamptz IS NULL OR (registered_at, entry_uuid) < (:after_at, :after_uuid::uuid))
-ORDER BY registered_at DESC, entry_uuid DESC LIMIT :count;
+ORDER BY registered_at DESC, entry_uuid DESC LIMIT :count
+)
+SELECT e.entry_uuid, e.registered_at, e.status, e.object_address, e.metadata, seen.total
+FROM seen JOIN dmp_entry e ON e.patient_key = :patient_key AND e.entry_uuid = seen.entry_uuid;
 
 -- name: find_titles
 -- Titles of documents, deleted ones included; null for those that a reader may not know of.
@@ -264,7 +269,7 @@ FROM dmp_entry WHERE patient_key = :patient_key AND unique_id = ANY (:unique_ids
 
 -- name: find_sets
 -- Submission sets of one patient that a caller may know of: the caller's own, and those with a visible document.
-SELECT s.* FROM dmp_submission_set s
+SELECT s.entry_uuid, s.registered_at, s.metadata, count(*) OVER () AS total FROM dmp_submission_set s
 WHERE s.patient_key = :patient_key
     AND (:statuses::text[] IS NULL OR s.status = ANY (:statuses))
     AND (:entry_uuids::uuid[] IS NULL OR s.entry_uuid = ANY (:entry_uuids))
@@ -293,7 +298,7 @@ ORDER BY s.registered_at DESC, s.entry_uuid DESC LIMIT :count;
 
 -- name: find_folders
 -- Folders of one patient that a caller may know of, with the last time that a visible document was put into each.
-SELECT * FROM (
+SELECT entry_uuid, registered_at, metadata, updated_at, count(*) OVER () AS total FROM (
     SELECT f.*, CASE WHEN f.owner_ids && :owners::text[] THEN greatest(f.registered_at, seen.at) ELSE seen.at END
         AS updated_at
     FROM dmp_folder f LEFT JOIN LATERAL (

@@ -46,7 +46,7 @@ from socle.services.dmp.domain import (
     SetFilter,
     StoredQuery,
 )
-from socle.services.dmp.store import Place, StoredEntry
+from socle.services.dmp.store import Place
 from socle.services.dmp.submission import RELATING
 from socle.standards.errors import InvalidContent, MalformedInput, SocleError, Text
 from socle.standards.ids.ins import Ins
@@ -121,10 +121,9 @@ async def search(ctx: DmpContext, actor: Actor, wanted: PatientQuery, page: Page
         ctx.base.database.transaction() as connection,
     ):
         visit = await ctx.visit(connection, attempt, Function.SEARCH, actor, wanted.patient)
-        objects, places = await _find_page(connection, visit, wanted, after, size + 1)
-        if page.with_total and total is None:
-            total = await _count(connection, visit, wanted) if len(places) > size else len(places)
+        objects, places, counted = await _find_page(connection, visit, wanted, after, size + 1)
         await _close(ctx, connection, visit, wanted, transaction, door)
+    total = counted if after is None else total
     has_more = len(places) > size > 0
     return FoundPage(
         objects=_first(objects, size),
@@ -269,13 +268,11 @@ def _one_document(wanted: GetFoldersForDocument | GetRelatedDocuments) -> GetDoc
 
 
 async def _sets(connection: Connection, visit: Visit, wanted: SetFilter) -> tuple[SubmissionSet, ...]:
-    found = await store.find_sets(connection, visit.key, visit.sight, wanted)
-    return tuple(one.submission_set for one in found)
+    return tuple(await store.find_sets(connection, visit.key, visit.sight, wanted))
 
 
 async def _folders(connection: Connection, visit: Visit, wanted: FolderFilter) -> tuple[Folder, ...]:
-    found = await store.find_folders(connection, visit.key, visit.sight, wanted)
-    return tuple(one.folder for one in found)
+    return tuple(await store.find_folders(connection, visit.key, visit.sight, wanted))
 
 
 async def _links(connection: Connection, visit: Visit, uuids: Iterable[str]) -> tuple[Association, ...]:
@@ -305,8 +302,8 @@ async def _visible_objects(connection: Connection, visit: Visit, uuids: set[str]
     folders = await store.find_folders(connection, visit.key, sight, FolderFilter(entry_uuids=names))
     return (
         {one.entry.entry_uuid for one in entries}
-        | {one.submission_set.entry_uuid for one in sets}
-        | {one.folder.entry_uuid for one in folders}
+        | {one.entry_uuid for one in sets}
+        | {one.entry_uuid for one in folders}
     )
 
 
@@ -412,43 +409,30 @@ def _bounded(documents: list[DocumentEntry]) -> tuple[DocumentEntry, ...]:
 
 async def _find_page(
     connection: Connection, visit: Visit, wanted: PatientQuery, after: Place | None, count: int
-) -> tuple[RegistryObjects, list[Place]]:
-    sight = visit.sight
+) -> tuple[RegistryObjects, list[Place], int]:
+    key, sight = visit.key, visit.sight
     if isinstance(wanted, FindSubmissionSets):
-        sets = await store.find_sets(connection, visit.key, sight, wanted.filter, after=after, count=count)
+        sets, total = await store.page_sets(connection, key, sight, wanted.filter, after, count)
         found = tuple(one.submission_set for one in sets)
-        links = await _links(connection, visit, [one.entry_uuid for one in found]) if found else ()
-        return RegistryObjects(submission_sets=found, associations=links), [one.place for one in sets]
+        links = await _links(connection, visit, [one.entry_uuid for one in found])
+        return RegistryObjects(submission_sets=found, associations=links), [one.place for one in sets], total
     if isinstance(wanted, FindFolders):
-        folders = await store.find_folders(connection, visit.key, sight, wanted.filter, after=after, count=count)
+        folders, total = await store.page_folders(connection, key, sight, wanted.filter, after, count)
         held = tuple(one.folder for one in folders)
-        links = await _links(connection, visit, [one.entry_uuid for one in held]) if held else ()
-        return RegistryObjects(folders=held, associations=links), [one.place for one in folders]
-    entries = await store.find_entries(
-        connection, visit.key, sight, wanted.filter, exclude=wanted.exclude, after=after, count=count
-    )
-    links = await _relations(connection, visit, entries)
-    return (
-        RegistryObjects(documents=tuple(one.entry for one in entries), associations=links),
-        [one.place for one in entries],
-    )
+        links = await _links(connection, visit, [one.entry_uuid for one in held])
+        return RegistryObjects(folders=held, associations=links), [one.place for one in folders], total
+    entries, total = await store.page_entries(connection, key, sight, wanted.filter, wanted.exclude, after, count)
+    documents = tuple(one.entry for one in entries)
+    links = await _relations(connection, visit, [one.entry_uuid for one in documents])
+    return RegistryObjects(documents=documents, associations=links), [one.place for one in entries], total
 
 
-async def _relations(connection: Connection, visit: Visit, entries: Sequence[StoredEntry]) -> tuple[Association, ...]:
+async def _relations(connection: Connection, visit: Visit, uuids: Sequence[str]) -> tuple[Association, ...]:
     """The links by which documents of a page replace, complete, transform or sign others."""
-    uuids = [one.entry.entry_uuid for one in entries]
     own = set(uuids)
     links = await store.find_associations(connection, visit.key, uuids)
     kept = [one for one in links if one.source in own and one.type in RELATING | {A.SIGNS}]
     return await _visible(connection, visit, kept) if kept else ()
-
-
-async def _count(connection: Connection, visit: Visit, wanted: PatientQuery) -> int:
-    if isinstance(wanted, FindSubmissionSets):
-        return await store.count_sets(connection, visit.key, visit.sight, wanted.filter)
-    if isinstance(wanted, FindFolders):
-        return await store.count_folders(connection, visit.key, visit.sight, wanted.filter)
-    return await store.count_entries(connection, visit.key, visit.sight, wanted.filter, wanted.exclude)
 
 
 def _first(objects: RegistryObjects, size: int) -> RegistryObjects:

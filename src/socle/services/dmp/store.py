@@ -64,10 +64,13 @@ class StoredEntry(msgspec.Struct, frozen=True, kw_only=True):
     type_token: int
     verdict: bytes | None = None
 
-    @property
-    def place(self) -> Place:
-        """Where it comes in a list."""
-        return Place(self.registered_at, self.uuid)
+
+class FoundEntry(msgspec.Struct, frozen=True):
+    """One version of a document as an answer needs it."""
+
+    entry: DocumentEntry
+    place: Place
+    object_address: str
 
 
 class StoredSet(msgspec.Struct, frozen=True):
@@ -420,21 +423,29 @@ async def find_entries(
     patient_key: UUID,
     sight: Sight,
     wanted: DocumentFilter,
-    *,
     exclude: DocumentFilter | None = None,
-    after: Place | None = None,
-    count: int = MAX_RESULTS,
-) -> list[StoredEntry]:
-    """Document versions that match ``wanted`` and not ``exclude``, newest first."""
+) -> list[FoundEntry]:
+    """All document versions that match ``wanted`` and not ``exclude``, newest first; at most ``MAX_RESULTS``."""
+    found, _ = await page_entries(connection, patient_key, sight, wanted, exclude, None, MAX_RESULTS)
+    return found
+
+
+async def page_entries(
+    connection: Connection,
+    patient_key: UUID,
+    sight: Sight,
+    wanted: DocumentFilter,
+    exclude: DocumentFilter | None,
+    after: Place | None,
+    count: int,
+) -> tuple[list[FoundEntry], int]:
+    """``count`` of them after a place, and, if there is no place, how many there are in all."""
     values = _entry_values(patient_key, sight, wanted, exclude) | _page_values(after, count)
-    return [read_entry(row) for row in await QUERIES["find_entries"].rows(connection, **values)]
-
-
-async def count_entries(
-    connection: Connection, patient_key: UUID, sight: Sight, wanted: DocumentFilter, exclude: DocumentFilter | None
-) -> int:
-    """How many documents ``find_entries`` would give without a page."""
-    return await _count(connection, "find_entries", _entry_values(patient_key, sight, wanted, exclude))
+    rows = await QUERIES["find_entries"].rows(connection, **values)
+    rows.sort(key=_place, reverse=True)
+    return [
+        FoundEntry(_entry(row["metadata"], row["status"]), Place(*_place(row)), row["object_address"]) for row in rows
+    ], _total(rows)
 
 
 async def find_titles(
@@ -465,24 +476,19 @@ def _set_values(patient_key: UUID, sight: Sight, wanted: SetFilter) -> dict[str,
     }
 
 
-async def find_sets(
-    connection: Connection,
-    patient_key: UUID,
-    sight: Sight,
-    wanted: SetFilter,
-    *,
-    after: Place | None = None,
-    count: int = MAX_RESULTS,
-) -> list[StoredSet]:
-    """Submission sets that match ``wanted``, newest first."""
+async def find_sets(connection: Connection, patient_key: UUID, sight: Sight, wanted: SetFilter) -> list[SubmissionSet]:
+    """All submission sets that match ``wanted``, newest first; at most ``MAX_RESULTS``."""
+    found, _ = await page_sets(connection, patient_key, sight, wanted, None, MAX_RESULTS)
+    return [one.submission_set for one in found]
+
+
+async def page_sets(
+    connection: Connection, patient_key: UUID, sight: Sight, wanted: SetFilter, after: Place | None, count: int
+) -> tuple[list[StoredSet], int]:
+    """``count`` of them after a place, and, if there is no place, how many there are in all."""
     values = _set_values(patient_key, sight, wanted) | _page_values(after, count)
     rows = await QUERIES["find_sets"].rows(connection, **values)
-    return [StoredSet(_SET.decode(row["metadata"]), Place(row["registered_at"], row["entry_uuid"])) for row in rows]
-
-
-async def count_sets(connection: Connection, patient_key: UUID, sight: Sight, wanted: SetFilter) -> int:
-    """How many sets ``find_sets`` would give without a page."""
-    return await _count(connection, "find_sets", _set_values(patient_key, sight, wanted))
+    return [StoredSet(_SET.decode(row["metadata"]), Place(*_place(row))) for row in rows], _total(rows)
 
 
 def _folder_values(patient_key: UUID, sight: Sight, wanted: FolderFilter) -> dict[str, object]:
@@ -500,31 +506,27 @@ def _folder_values(patient_key: UUID, sight: Sight, wanted: FolderFilter) -> dic
     }
 
 
-async def find_folders(
-    connection: Connection,
-    patient_key: UUID,
-    sight: Sight,
-    wanted: FolderFilter,
-    *,
-    after: Place | None = None,
-    count: int = MAX_RESULTS,
-) -> list[StoredFolder]:
-    """Folders that match ``wanted``, newest first; ``last_update_time`` counts visible documents alone."""
+async def find_folders(connection: Connection, patient_key: UUID, sight: Sight, wanted: FolderFilter) -> list[Folder]:
+    """All folders that match ``wanted``, newest first; ``last_update_time`` counts visible documents alone."""
+    found, _ = await page_folders(connection, patient_key, sight, wanted, None, MAX_RESULTS)
+    return [one.folder for one in found]
+
+
+async def page_folders(
+    connection: Connection, patient_key: UUID, sight: Sight, wanted: FolderFilter, after: Place | None, count: int
+) -> tuple[list[StoredFolder], int]:
+    """``count`` of them after a place, and, if there is no place, how many there are in all."""
     values = _folder_values(patient_key, sight, wanted) | _page_values(after, count)
+    rows = await QUERIES["find_folders"].rows(connection, **values)
     return [
         StoredFolder(
             msgspec.structs.replace(
                 _FOLDER.decode(row["metadata"]), last_update_time=row["updated_at"].strftime("%Y%m%d%H%M%S")
             ),
-            Place(row["registered_at"], row["entry_uuid"]),
+            Place(*_place(row)),
         )
-        for row in await QUERIES["find_folders"].rows(connection, **values)
-    ]
-
-
-async def count_folders(connection: Connection, patient_key: UUID, sight: Sight, wanted: FolderFilter) -> int:
-    """How many folders ``find_folders`` would give without a page."""
-    return await _count(connection, "find_folders", _folder_values(patient_key, sight, wanted))
+        for row in rows
+    ], _total(rows)
 
 
 async def find_associations(connection: Connection, patient_key: UUID, uuids: Iterable[str]) -> list[Association]:
@@ -542,27 +544,32 @@ async def find_all_associations(connection: Connection, patient_key: UUID) -> li
     return [_ASSOCIATION.decode(row["metadata"]) for row in rows]
 
 
-async def _count(connection: Connection, name: str, values: dict[str, object]) -> int:
-    statement = QUERIES[name]
-    arguments = statement.arguments(values | _page_values(None, MAX_RESULTS))
-    return int(await connection.fetchval(f"SELECT count(*) FROM ({statement.sql}) AS found", *arguments))  # noqa: S608
+def _place(row: asyncpg.Record) -> tuple[datetime, UUID]:
+    return row["registered_at"], row["entry_uuid"]
+
+
+def _total(rows: Sequence[asyncpg.Record]) -> int:
+    return int(rows[0]["total"]) if rows else 0
+
+
+def _entry(metadata: bytes, short_status: str) -> DocumentEntry:
+    """Stored metadata with the status of its row, which alone may have changed."""
+    entry, status = _ENTRY.decode(metadata), _STATUS[short_status]
+    return entry if entry.status is status else msgspec.structs.replace(entry, status=status)
 
 
 def read_metadata(metadata: bytes) -> DocumentEntry:
-    """The entry in the column ``metadata``, as it was when it was registered."""
+    """Stored metadata as it was registered."""
     return _ENTRY.decode(metadata)
 
 
 def read_entry(row: asyncpg.Record) -> StoredEntry:
-    """A row of ``dmp_entry`` as a value; the status is that of the row, which alone may have changed."""
-    entry = _ENTRY.decode(row["metadata"])
-    status = _STATUS[row["status"]]
-    if entry.status is not status:
-        entry = msgspec.structs.replace(entry, status=status)
+    """A whole row of ``dmp_entry`` as a value."""
+    entry = _entry(row["metadata"], row["status"])
     return StoredEntry(
         entry=entry,
         facts=DocumentFacts(
-            status=status,
+            status=entry.status,
             type_key=type_key(entry.type_code),
             visibility=row["visibility"],
             owner_ids=frozenset(row["owner_ids"]),
