@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from email.message import Message
 from email.parser import BytesHeaderParser
+from functools import lru_cache
 
 import msgspec
 
@@ -81,8 +82,10 @@ def header_end(message: bytes, start: int = 0, end: int | None = None) -> int:
     return match.end() if match else end
 
 
+@lru_cache(maxsize=16)
 def parse_header(header: bytes) -> Message:
-    """The fields of ``header``, without any body, read leniently."""
+    """The fields of ``header``, without any body, read leniently. Shared: do not change what it returns."""
+    # Structure, envelope and addresses of one message each look at the same header, one after the other.
     return _PARSER.parsebytes(header)
 
 
