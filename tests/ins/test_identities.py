@@ -26,6 +26,7 @@ from socle.services.ins.domain import (
 )
 from socle.services.ins.service import InsService, claim_of, qualified_identity
 from socle.services.ins.teleservice import search_as_required
+from socle.services.ins.vitale_app import SandboxApcv
 from socle.standards.errors import Conflict, Forbidden, InvalidContent, NotFound
 from socle.standards.ids.ins import OID_NIA, OID_NIR, OID_NIR_TEST, Ins
 from socle.standards.ids.status import (
@@ -134,9 +135,35 @@ async def test_a_doubtful_identity_loses_its_ins_and_cannot_get_one(service):
     with pytest.raises(Conflict):
         await service.accept_ins(DOCTOR, identity.local_id, JEANNE)
     await service.unmark(DOCTOR, identity.local_id, IdentityAttribute.DOUBTFUL)
-    again = await service.accept_ins(DOCTOR, identity.local_id, JEANNE, method=CollectionMethod.VITALE_APP)
-    assert again.status is IdentityStatus.QUALIFIED
+    code = await SandboxApcv(service.base).show(DOCTOR, JEANNE.ins)
+    again = await service.read_vitale_app(DOCTOR, identity.local_id, code)
+    assert (again.status, again.method) == (IdentityStatus.QUALIFIED, CollectionMethod.VITALE_APP)
     assert again.former == ()
+
+
+async def test_nobody_gives_an_identity_traits_that_insi_does_not_confirm(service):
+    await service.teleservice.enrol(OPERATOR, [JEANNE])
+    await service.register(DOCTOR, JEANNE.traits, local_id="a")
+    forged = Person(ins=JEANNE.ins, traits=Traits.of("MARTIN", "PAUL", "M", "1950-01-01", "69383"))
+    for person, method in ((forged, CollectionMethod.INSI), (JEANNE, CollectionMethod.VITALE_APP)):
+        with pytest.raises(Conflict) as refusal:
+            await service.accept_ins(DOCTOR, "a", person, method=method)
+        assert refusal.value.code == "InsNotConfirmed"
+
+
+async def test_a_code_of_the_vitale_app_is_read_once_and_soon(service, clock):
+    await service.teleservice.enrol(OPERATOR, [JEANNE])
+    await service.register(DOCTOR, JEANNE.traits, local_id="a")
+    telephone = SandboxApcv(service.base)
+    late = await telephone.show(DOCTOR, JEANNE.ins)
+    clock.move(timedelta(minutes=6))
+    code = await telephone.show(DOCTOR, JEANNE.ins)
+    assert (await service.read_vitale_app(DOCTOR, "a", code)).sendable_ins == JEANNE.ins
+    for used in (late, code, "nonsense"):
+        with pytest.raises(InvalidContent):
+            await service.read_vitale_app(DOCTOR, "a", used)
+    with pytest.raises(NotFound):
+        await telephone.show(DOCTOR, OTHER_INS)
 
 
 async def test_editing_a_strict_trait_costs_the_proof_and_a_used_name_does_not(service):
@@ -392,6 +419,7 @@ async def test_many_who_admit_the_same_person_at_once_make_one_identity(service,
 
 
 async def test_two_identities_that_claim_one_ins_at_once_do_not_both_get_it(service):
+    await service.teleservice.enrol(OPERATOR, [JEANNE])
     for local_id in ("a", "b"):
         await service.register(DOCTOR, JEANNE.traits, local_id=local_id)
     results = await asyncio.gather(
@@ -401,6 +429,7 @@ async def test_two_identities_that_claim_one_ins_at_once_do_not_both_get_it(serv
 
 
 async def test_changes_of_one_identity_at_once_are_all_kept(service):
+    await service.teleservice.enrol(OPERATOR, [JEANNE])
     await service.register(DOCTOR, JEANNE.traits, local_id="a")
     await asyncio.gather(
         service.accept_ins(DOCTOR, "a", JEANNE),

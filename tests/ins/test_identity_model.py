@@ -138,6 +138,7 @@ async def test_no_sequence_of_acts_tells_the_service_from_its_model(base, script
     traits = Traits.of("D'ARCY-BELLEC", "JEANNE", "F", "1984-07-17", "69383")
     numbers = [f"2840769{run:04}{digit:02}" for digit in (10, 20, 30)]
     persons = [Person(ins=Ins(number + key_of(number), OID_NIR_TEST), traits=traits) for number in numbers]
+    await service.teleservice.enrol(OPERATOR, persons)
     for slot in range(SLOTS):
         await service.register(OPERATOR, traits, local_id=f"{run}-{slot}")
     merge_ids = []

@@ -234,6 +234,11 @@ async def test_an_identity_lives_through_the_json_door(client):
     assert [line["event"] for line in history] == ["check_proof", "accept_ins", "register"]
     verified = await client.post("/ins/api/identities/ipp1/verify")
     assert verified.json()["verified_at"].startswith("2026-03-02")
+    shown = await client.post("/ins/api/sandbox/vitale-app", json=accepted.json()["ins"])
+    read = await client.post("/ins/api/identities/ipp1/vitale-app", json=shown.json())
+    assert read.json()["method"] == "AV"
+    again = await client.post("/ins/api/identities/ipp1/vitale-app", json=shown.json())
+    assert (again.status_code, again.json()["code"]) == (422, "VitaleContext")
     await client.post("/ins/api/identities", json={"traits": typed, "local_id": "ipp2"})
     links = (await client.get("/ins/api/identities/ipp2/links")).json()
     assert links[0]["result"] == "possible"

@@ -224,3 +224,12 @@ WHERE id = :id;
 -- name: remove_old_batches
 -- Erases lots that were done before a date.
 DELETE FROM ins_batch WHERE finished_at < :before;
+
+-- name: add_vitale_context
+-- Keeps the code that a telephone shows, and forgets those that are over.
+WITH over AS (DELETE FROM ins_vitale_context WHERE expires_at < :expires_at::timestamptz - interval '1 hour')
+INSERT INTO ins_vitale_context (digest, patient_key, expires_at) VALUES (:digest, :patient_key, :expires_at);
+
+-- name: take_vitale_context
+-- Reads a code once; one that is over is as one that never was.
+DELETE FROM ins_vitale_context WHERE digest = :digest AND expires_at > :now RETURNING patient_key;

@@ -22,7 +22,9 @@ from socle.services.ins.domain import BASE_DOMAIN, Card, Claim, LinkResult, Merg
 from socle.services.ins.lots import read_claims, write_verdicts
 from socle.services.ins.service import InsService
 from socle.services.ins.teleservice import search_as_required
+from socle.services.ins.vitale_app import SandboxApcv
 from socle.standards.errors import MalformedInput, NotFound, SocleError, Text
+from socle.standards.ids.ins import Ins
 from socle.standards.ids.status import CollectionMethod, IdentityAttribute, ProofDocument
 from socle.standards.ids.traits import Traits
 
@@ -84,6 +86,12 @@ class AcceptedIns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     person: Person
     method: CollectionMethod = CollectionMethod.INSI
+
+
+class ShownCode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the telephone of a patient shows."""
+
+    code: str
 
 
 class CheckedProof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -176,6 +184,15 @@ def routes(service: InsService, authenticate: Authenticate) -> list[BaseRoute]:
         changed = await service.accept_ins(actor, local_id, asked.person, method=asked.method, domain=domain)
         return json_response(changed)
 
+    async def read_vitale_app(request: Request, actor: Actor) -> Response:
+        asked = await _read(request, ShownCode)
+        local_id, domain = _identity(request)
+        return json_response(await service.read_vitale_app(actor, local_id, asked.code, domain))
+
+    async def show_vitale_app(request: Request, actor: Actor) -> Response:
+        code = await SandboxApcv(service.base).show(actor, await _read(request, Ins))
+        return json_response(ShownCode(code=code), 201)
+
     async def check_proof(request: Request, actor: Actor) -> Response:
         asked = await _read(request, CheckedProof)
         local_id, domain = _identity(request)
@@ -226,10 +243,12 @@ def routes(service: InsService, authenticate: Authenticate) -> list[BaseRoute]:
         ("GET", "/identities/{local_id}/history", read_history),
         ("GET", "/identities/{local_id}/links", read_links),
         ("POST", "/identities/{local_id}/ins", accept_ins),
+        ("POST", "/identities/{local_id}/vitale-app", read_vitale_app),
         ("POST", "/identities/{local_id}/proof", check_proof),
         ("PUT", "/identities/{local_id}/traits", edit_traits),
         ("POST", "/identities/{local_id}/marks", mark),
         ("POST", "/identities/{local_id}/verify", verify_identity),
+        ("POST", "/sandbox/vitale-app", show_vitale_app),
         ("GET", "/worklist", read_worklist),
         ("POST", "/decisions", decide),
         ("POST", "/merges", merge),

@@ -28,6 +28,7 @@ from socle.services.ins.reconciliation import Reconciliation
 from socle.services.ins.records import Records
 from socle.services.ins.rules import Act
 from socle.services.ins.teleservice import Insi, Rehearsal, Teleservice
+from socle.services.ins.vitale_app import ApcvDecoder, SandboxApcv
 from socle.standards.errors import Conflict, NotFound, Text
 from socle.standards.ids.ins import Ins
 from socle.standards.ids.status import (
@@ -52,10 +53,17 @@ class InsService:
     given (the national service, by configuration). ``reconciliation`` settles duplicates.
     """
 
-    def __init__(self, base: Base, insi: Insi | None = None, rehearse: Rehearsal | None = None) -> None:
-        self._base = base
+    def __init__(
+        self,
+        base: Base,
+        insi: Insi | None = None,
+        rehearse: Rehearsal | None = None,
+        vitale_app: ApcvDecoder | None = None,
+    ) -> None:
+        self.base = base
         self.teleservice = Teleservice(base, rehearse)
         self.insi: Insi = insi or self.teleservice
+        self.vitale_app: ApcvDecoder = vitale_app or SandboxApcv(base)
         self.records = Records(base)
         self.reconciliation = Reconciliation(base, self.records)
 
@@ -75,7 +83,7 @@ class InsService:
     async def read(self, actor: Actor, local_id: str, domain: str = BASE_DOMAIN) -> Identity:
         """One identity. Raises ``NotFound``."""
         right = rules.require(actor, Act.READ)
-        async with self._base.database.transaction() as connection:
+        async with self.base.database.transaction() as connection:
             identity = await self.records.existing(connection, local_id, domain)
             await self.records.trace(connection, actor, Action.READ, "ins.read", right, identity.key)
             return identity
@@ -84,7 +92,7 @@ class InsService:
         """The person of ``ins``: for professionals, and for the person or who acts for them. Raises ``NotFound``."""
         is_own = actor.patient == ins and actor.authentication is AuthenticationMode.CITIZEN
         right = "holder" if is_own else rules.require(actor, Act.READ)
-        async with self._base.database.transaction() as connection:
+        async with self.base.database.transaction() as connection:
             identity = await store.find_holder(connection, ins, BASE_DOMAIN)
             if identity is None:
                 raise NotFound(
@@ -98,7 +106,7 @@ class InsService:
     ) -> list[Identity]:
         """Identities by birth date and the first letters of names, birth and used names together (EXI SI 01)."""
         right = rules.require(actor, Act.READ)
-        async with self._base.database.transaction() as connection:
+        async with self.base.database.transaction() as connection:
             found = await store.search_identities(
                 connection,
                 domain,
@@ -116,7 +124,7 @@ class InsService:
     ) -> list[IdentityChange]:
         """Every change of an identity, newest first."""
         right = rules.require(actor, Act.READ)
-        async with self._base.database.transaction() as connection:
+        async with self.base.database.transaction() as connection:
             identity = await self.records.existing(connection, local_id, domain)
             changes = await store.find_changes(connection, local_id, domain, count)
             await self.records.trace(connection, actor, Action.READ, "ins.history", right, identity.key)
@@ -148,7 +156,7 @@ class InsService:
                 comments=frozenset({ManagementCode.NOT_YET_QUALIFIED}),
             )
         )
-        async with self._base.database.transaction() as connection:
+        async with self.base.database.transaction() as connection:
             await store.lock_local_id(connection, identity.local_id, domain)
             if await store.find_identity(connection, identity.local_id, domain):
                 raise Conflict("LocalIdTaken", Text("Cet identifiant local est pris.", "This local id is taken."))
@@ -163,12 +171,12 @@ class InsService:
         Doing it again changes nothing. Documents of this person can then be fed.
         """
         await self.teleservice.enrol(actor, [person])
-        async with self._base.database.transaction() as connection:
+        async with self.base.database.transaction() as connection:
             await store.lock_local_id(connection, person.ins.to_cx(), BASE_DOMAIN)
             if held := await store.find_holder(connection, person.ins, BASE_DOMAIN):
                 return held
             identity = qualified_identity(replace(person, traits=replace(person.traits, used_name=used_name)))
-            identity = replace(identity, verified_at=self._base.clock())
+            identity = replace(identity, verified_at=self.base.clock())
             await self.records.save(connection, actor, "admit", None, identity)
             right = rules.require(actor, Act.ENROL)
             await self.records.trace(connection, actor, Action.CREATE, "ins.admit", right, identity.key)
@@ -183,19 +191,41 @@ class InsService:
         method: CollectionMethod = CollectionMethod.INSI,
         domain: str = BASE_DOMAIN,
     ) -> Identity:
-        """An operator compared what INSi (or the Appli carte Vitale) returned with the identity, and accepted it.
+        """An operator compared what INSi returned with the identity, and accepted it; INSi confirms it once more.
 
-        Raises ``Conflict``: ``IdentityBarred``, or ``InsHeldByAnother`` when another identity holds this INS; the pair
-        is then proposed as duplicate or collision.
+        Raises ``Unavailable`` when INSi is down, ``Conflict``: ``InsNotConfirmed``, ``IdentityBarred``, or
+        ``InsHeldByAnother`` when another identity holds this INS; the pair is then proposed as duplicate or collision.
         """
-        rules.check_environment(person.ins, is_sandbox=self._base.settings.is_sandbox)
-        now = self._base.clock()
+        if method is CollectionMethod.VITALE_APP or not await self.insi.verify(actor, claim_of(person)):
+            raise Conflict(
+                "InsNotConfirmed",
+                Text("INSi ne confirme pas cet INS et ces traits.", "INSi does not confirm this INS and these traits."),
+                remedy=Text("Interrogez INSi de nouveau.", "Ask INSi again."),
+                requirement="RNIV 1, récupération de l'INS",
+            )
+        return await self._give_ins(actor, local_id, domain, "accept_ins", person, method)
+
+    async def read_vitale_app(self, actor: Actor, local_id: str, code: str, domain: str = BASE_DOMAIN) -> Identity:
+        """Takes the identity from the Appli carte Vitale: qualified at once, without asking INSi.
+
+        Raises ``InvalidContent`` (``VitaleContext``), and the same ``Conflict`` as ``accept_ins``.
+        """
+        rules.require(actor, Act.WRITE)
+        person = await self.vitale_app.decode(code)
+        method = CollectionMethod.VITALE_APP
+        return await self._give_ins(actor, local_id, domain, "read_vitale_app", person, method)
+
+    async def _give_ins(
+        self, actor: Actor, local_id: str, domain: str, event: str, person: Person, method: CollectionMethod
+    ) -> Identity:
+        rules.check_environment(person.ins, is_sandbox=self.base.settings.is_sandbox)
+        now = self.base.clock()
         try:
             return await self._change(
-                actor, local_id, domain, "accept_ins", lambda one: rules.with_ins(one, person, method, now)
+                actor, local_id, domain, event, lambda one: rules.with_ins(one, person, method, now)
             )
         except asyncpg.UniqueViolationError:
-            async with self._base.database.transaction() as connection:
+            async with self.base.database.transaction() as connection:
                 await self.records.propose_holder(connection, person, local_id, domain)
             raise _held_by_another() from None
 
@@ -245,7 +275,7 @@ class InsService:
         if identity.ins is None:
             raise Conflict("NoIns", Text("Cette identité n'a pas d'INS.", "This identity has no INS."))
         is_right = await self.insi.verify(actor, claim_of(identity))
-        now = self._base.clock()
+        now = self.base.clock()
         return await self._change(
             actor,
             local_id,
@@ -270,8 +300,8 @@ class InsService:
         One trace for the whole load. Returns how many were new.
         """
         right = rules.require(actor, Act.ENROL)
-        now = self._base.clock()
-        async with self._base.database.transaction() as connection:
+        now = self.base.clock()
+        async with self.base.database.transaction() as connection:
             known = await store.known_keys(connection, (person.ins for person in persons))
             new = [person for person in persons if patient_key(person.ins) not in known]
             await store.copy_persons(connection, new, now)
@@ -284,8 +314,8 @@ class InsService:
     async def verify_due(self, actor: Actor, count: int = 500) -> int:
         """Verifies again the identities whose INS was last confirmed too long ago; returns how many were wrong."""
         rules.require(actor, Act.WRITE)
-        before = self._base.clock() - VERIFICATION_PERIOD
-        async with self._base.database.transaction(read_only=True) as connection:
+        before = self.base.clock() - VERIFICATION_PERIOD
+        async with self.base.database.transaction(read_only=True) as connection:
             due = await store.identities_to_verify(connection, BASE_DOMAIN, before, count)
         wrong = 0
         for identity in due:
@@ -309,7 +339,7 @@ class InsService:
         proposes: bool = False,
     ) -> Identity:
         right = rules.require(actor, Act.WRITE)
-        async with self._base.database.transaction() as connection:
+        async with self.base.database.transaction() as connection:
             before = await self.records.existing(connection, local_id, domain, lock=True)
             if not before.is_active:
                 raise Conflict("IdentityDeactivated", Text("Cette identité est désactivée.", "It is deactivated."))
@@ -338,14 +368,14 @@ def qualified_identity(person: Person) -> Identity:
     )
 
 
-def claim_of(identity: Identity) -> Claim:
-    """What is asked of INSi to verify an identity that holds an INS."""
-    assert identity.ins is not None
-    traits = identity.traits
+def claim_of(one: Identity | Person) -> Claim:
+    """What is asked of INSi to verify the INS of an identity that holds one, or of a person."""
+    assert one.ins is not None
+    traits = one.traits
     return Claim(
-        id=identity.local_id,
-        matricule=identity.ins.matricule,
-        oid=identity.ins.oid,
+        id=one.local_id if isinstance(one, Identity) else "",
+        matricule=one.ins.matricule,
+        oid=one.ins.oid,
         birth_name=traits.birth_name,
         given_names=traits.given_names,
         sex=traits.sex,

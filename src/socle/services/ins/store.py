@@ -44,7 +44,12 @@ _IDENTITY_COLUMNS: Final = QUERIES["add_identity"].parameters
 
 async def find_person(connection: Connection, ins: Ins) -> Person | None:
     """The person whose INS in force is ``ins``, without history or cards."""
-    row = await QUERIES["find_person"].row(connection, patient_key=patient_key(ins))
+    return await find_person_by_key(connection, patient_key(ins))
+
+
+async def find_person_by_key(connection: Connection, key: UUID) -> Person | None:
+    """The same, by the key of the INS."""
+    row = await QUERIES["find_person"].row(connection, patient_key=key)
     return _person(row) if row else None
 
 
