@@ -1,0 +1,123 @@
+"""What every benchmark needs: a base of its own, the CPU time of its processes, percentiles, raw results on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from socle.platform.settings import Settings
+
+RESULTS = Path(__file__).parent / "results"
+
+
+class Server:
+    """A running `socle serve` of the benchmark's own."""
+
+    def __init__(self, settings: Settings, process: subprocess.Popen[str]) -> None:
+        self.settings = settings
+        self.url = settings.base_url
+        self._root = psutil.Process(process.pid)
+
+    def cpu_s(self) -> dict[str, float]:
+        """CPU seconds used so far, by kind of process (web, jobs, mail, postgres, supervisor)."""
+        used: dict[str, float] = {}
+        for process in [self._root, *self._root.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                kind = "postgres" if process.name().startswith("postgres") else "socle"
+                used[kind] = used.get(kind, 0.0) + times.user + times.system
+                if kind == "postgres":
+                    used[kind] += 0.0
+        return used
+
+    def memory_mib(self) -> float:
+        """Proportional memory of all processes together, MiB."""
+        total = 0
+        for process in [self._root, *self._root.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                info = process.memory_full_info()
+                total += getattr(info, "pss", info.rss)
+        return total / 1024 / 1024
+
+
+@contextlib.contextmanager
+def running(**overrides: object) -> Iterator[Server]:
+    """A base on a new directory, with two web workers; removed at the end."""
+    data = Path(tempfile.mkdtemp(prefix="socle-bench-"))
+    mail = ("smtp_port", "submission_port", "submissions_port", "imap_port", "imaps_port")
+    settings = msgspec.structs.replace(
+        Settings(data=str(data), port=8765, tls_port=0, workers=2, log_level="ERROR"),
+        **(dict.fromkeys(mail, 0) | overrides),
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "socle.cli", "serve"],
+        env=os.environ | settings.to_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        if not process.stdout.readline().startswith("ready"):
+            raise RuntimeError("the base did not start")
+        yield Server(settings, process)
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which ``share`` of ``values`` lie."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def keep(name: str, rows: Sequence[dict[str, object]]) -> Path:
+    """Writes raw results with machine and date; returns the file."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    record = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "cpus": os.cpu_count(),
+            "memory_gib": psutil.virtual_memory().total >> 30,
+            "arch": platform.machine(),
+        },
+        "python": platform.python_version(),
+        "load_before": os.getloadavg()[0],
+        "rows": list(rows),
+    }
+    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    return path
+
+
+def show(title: str, rows: Sequence[dict[str, object]]) -> None:
+    """Prints ``rows`` as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title)
+    for column in rows[0]:
+        table.add_column(column, justify="right" if not isinstance(rows[0][column], str) else "left")
+    for row in rows:
+        table.add_row(*(f"{value:.1f}" if isinstance(value, float) else str(value) for value in row.values()))
+    Console(width=140).print(table)
+
+
+def now() -> float:
+    """Seconds, for differences."""
+    return time.perf_counter()
