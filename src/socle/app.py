@@ -43,6 +43,7 @@ from socle.services.audit.service import AuditService
 from socle.services.delivery import rest as delivery_rest
 from socle.services.delivery import tasks as delivery_tasks
 from socle.services.delivery.service import DeliveryService
+from socle.services.directory import fhir as directory_fhir
 from socle.services.directory.service import DirectoryService
 from socle.services.dmp import fhir as dmp_fhir
 from socle.services.dmp import soap as dmp_soap
@@ -111,7 +112,7 @@ def create_services(base: Base) -> Services:
     directory = DirectoryService(base)
     if base.settings.is_sandbox:
         SWITCHES.follow(base.database)
-    ins = InsService(base, rehearse=SWITCHES.rehearse_insi)
+    ins = InsService(base, rehearse=SWITCHES.rehearse_insi, switches=SWITCHES)
     identity = IdentityService(base, directory, trust=trust, switches=SWITCHES)
 
     def believe(certificate: x509.Certificate) -> None:
@@ -148,6 +149,7 @@ def create_app(services: Services) -> Starlette:
             *_health_routes(services.base),
             *pages.routes(),
             *identity_doors.routes(services.identity),
+            *directory_fhir.routes(services.directory),
             *_ins_routes(services),
             *_dmp_routes(services),
             *_portal_routes(services),

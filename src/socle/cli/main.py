@@ -23,6 +23,8 @@ for place in (
     "cda:app",
     "ins:app",
     "sandbox:app",
+    "psc:app",
+    "directory:app",
     "upkeep:verify",
     "upkeep:audit",
     "upkeep:keys",

@@ -267,3 +267,60 @@ UNION ALL SELECT id_nat, id FROM directory_structure WHERE id_nat <> '';
 -- Active people, page by page.
 SELECT id_nat, rpps, civility, family, given, qualifications, is_active, updated_at
 FROM directory_professional WHERE is_active AND id_nat > :after ORDER BY id_nat LIMIT :count;
+
+-- name: find_full_mailboxes_of_people
+-- Published mailboxes of people, the preferred one first.
+SELECT id_nat AS holder, address, type, id_nat, structure, service, responsible, description, red_list, rank, is_paperless
+FROM directory_mailbox WHERE id_nat = ANY(:keys::text[]) AND id_nat <> '' AND is_active AND NOT red_list
+ORDER BY id_nat, NULLIF(rank, 0) NULLS LAST, address;
+
+-- name: find_mailboxes_of_structures
+-- Published mailboxes of structures themselves.
+SELECT structure AS holder, address, type, id_nat, structure, service, responsible, description, red_list, rank,
+    is_paperless
+FROM directory_mailbox WHERE structure = ANY(:keys::text[]) AND structure <> '' AND id_nat = '' AND is_active AND NOT red_list
+ORDER BY structure, NULLIF(rank, 0) NULLS LAST, address;
+
+-- name: find_smartcards_of_people
+-- Cards of people.
+SELECT id_nat, type, number, valid_from, valid_to FROM directory_smartcard WHERE id_nat = ANY(:id_nats::text[])
+ORDER BY id_nat, valid_to DESC;
+
+-- name: add_api_key
+-- An application that may read the FHIR API.
+INSERT INTO directory_api_key (key_sha256, name, created_at) VALUES (:key_sha256, :name, :now)
+ON CONFLICT DO NOTHING;
+
+-- name: find_api_key
+-- The application behind a key.
+SELECT name FROM directory_api_key WHERE key_sha256 = :key_sha256;
+
+-- name: list_api_keys
+-- Applications that may read the FHIR API.
+SELECT name, created_at FROM directory_api_key ORDER BY name;
+
+-- name: remove_api_key
+-- An application may no longer read.
+DELETE FROM directory_api_key WHERE name = :name;
+
+-- name: add_healthcare_service
+-- An authorised activity or a social equipment; unchanged, it keeps its date.
+INSERT INTO directory_healthcare_service (id, structure, kind, category, type, characteristic, is_active, updated_at)
+VALUES (:id, :structure, :kind, :category, :type, :characteristic, :is_active, :now)
+ON CONFLICT (id) DO UPDATE SET structure = excluded.structure, kind = excluded.kind, category = excluded.category,
+    type = excluded.type, characteristic = excluded.characteristic, is_active = excluded.is_active,
+    updated_at = excluded.updated_at
+WHERE (directory_healthcare_service.structure, directory_healthcare_service.category, directory_healthcare_service.type,
+       directory_healthcare_service.characteristic, directory_healthcare_service.is_active)
+   IS DISTINCT FROM (excluded.structure, excluded.category, excluded.type, excluded.characteristic, excluded.is_active);
+
+-- name: add_equipment
+-- A heavy equipment; unchanged, it keeps its date.
+INSERT INTO directory_equipment (id, structure, type, manufacturer, model, is_active, updated_at)
+VALUES (:id, :structure, :type, :manufacturer, :model, :is_active, :now)
+ON CONFLICT (id) DO UPDATE SET structure = excluded.structure, type = excluded.type,
+    manufacturer = excluded.manufacturer, model = excluded.model, is_active = excluded.is_active,
+    updated_at = excluded.updated_at
+WHERE (directory_equipment.structure, directory_equipment.type, directory_equipment.manufacturer,
+       directory_equipment.model, directory_equipment.is_active)
+   IS DISTINCT FROM (excluded.structure, excluded.type, excluded.manufacturer, excluded.model, excluded.is_active);

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+import msgspec
+
 from socle.platform.base import Base
 from socle.services.directory import extraction, store
-from socle.services.directory.domain import Found, Imported, Mailbox, Professional, SmartCard, Structure
+from socle.services.directory.domain import (
+    Equipment,
+    Found,
+    HealthcareService,
+    Imported,
+    Mailbox,
+    Professional,
+    SmartCard,
+    Structure,
+)
 from socle.services.directory.search import Wanted, search
 from socle.services.directory.store import QUERIES
+from socle.standards.errors import Conflict, Text
 
 _CACHED_S = 30.0
 _CACHED = 20_000
 _PAGE = 2_000
+#: The key of the FHIR API that every sandbox takes.
+SANDBOX_KEY = "bac-a-sable"
 
 #: Called with the number of bytes read so far.
 Progress = Callable[[int], None]
@@ -25,6 +41,10 @@ Progress = Callable[[int], None]
 
 def no_progress(_done: int) -> None:
     """Tells nobody."""
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
 
 
 def _report(lines: Iterable[extraction.Line], stream: TextIO, progress: Progress) -> Iterator[extraction.Line]:
@@ -39,6 +59,7 @@ class DirectoryService:
 
     def __init__(self, base: Base) -> None:
         self.base = base
+        self._keys: dict[bytes, tuple[float, str]] = {}
         self._people: OrderedDict[str, tuple[float, Professional | None]] = OrderedDict()
 
     async def load(
@@ -182,6 +203,51 @@ class DirectoryService:
                 valid_from=card.valid_from,
                 valid_to=card.valid_to,
             )
+
+    async def add_offer(self, services: Iterable[HealthcareService], equipment: Iterable[Equipment] = ()) -> None:
+        """Adds or changes authorised activities and heavy equipment of structures."""
+        now = {"now": self.base.clock()}
+        async with self.base.database.transaction() as connection:
+            for name, items in (("add_healthcare_service", services), ("add_equipment", equipment)):
+                rows = [msgspec.structs.asdict(item) | now for item in items]
+                await QUERIES[name].execute_many(connection, rows)
+
+    async def add_key(self, name: str) -> str:
+        """A new key of the FHIR API for the application ``name``, shown once. Raises ``Conflict``."""
+        key = secrets.token_urlsafe(24)
+        async with self.base.database.connection() as connection:
+            added = await QUERIES["add_api_key"].execute(
+                connection, key_sha256=_digest(key), name=name, now=self.base.clock()
+            )
+        if not added:
+            raise Conflict("NameTaken", Text("Cette application a déjà une clé.", "It already has a key."))
+        return key
+
+    async def name_of_key(self, key: str) -> str | None:
+        """The application behind a key, or ``None``. A sandbox also takes the key ``bac-a-sable``."""
+        if self.base.settings.is_sandbox and key == SANDBOX_KEY:
+            return SANDBOX_KEY
+        digest = _digest(key)
+        if digest not in self._keys:
+            async with self.base.database.connection() as connection:
+                row = await QUERIES["find_api_key"].row(connection, key_sha256=digest)
+            if row is None:
+                return None
+            self._keys[digest] = (time.monotonic(), row["name"])
+        known_at, name = self._keys[digest]
+        if time.monotonic() - known_at > _CACHED_S:
+            del self._keys[digest]
+        return name
+
+    async def list_keys(self) -> list[str]:
+        """The applications that have a key."""
+        async with self.base.database.connection() as connection:
+            return [row["name"] for row in await QUERIES["list_api_keys"].rows(connection)]
+
+    async def remove_key(self, name: str) -> bool:
+        """Takes a key away, within thirty seconds; ``False`` if there was none."""
+        async with self.base.database.connection() as connection:
+            return await QUERIES["remove_api_key"].execute(connection, name=name) > 0
 
     async def sample_professionals(self, count: int = 20) -> list[Professional]:
         """Some active people, for the login page of the sandbox."""

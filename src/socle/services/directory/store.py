@@ -28,6 +28,8 @@ QUERIES = Queries("socle.services.directory")
 
 _STAGED: Final = ("structure", "professional", "exercise", "situation", "mailbox")
 _BATCH = 20_000
+#: A whole country is merged by statements that take minutes.
+_LONG_S = 3600.0
 _STRUCTURE_FIELDS: Final = Structure.__struct_fields__
 
 
@@ -92,23 +94,28 @@ async def stage_mailboxes(connection: Connection, mailboxes: Iterable[Mailbox], 
 async def merge_stage(connection: Connection, now: datetime, *, is_full: bool) -> None:
     """Merges the stage; ``is_full``: whoever is not in it becomes inactive."""
     for table in _STAGED:
-        await connection.execute(f"ANALYZE stage_{table}")
-    await QUERIES["merge_structures"].execute(connection)
-    await QUERIES["merge_professionals"].execute(connection)
-    await QUERIES["touch_people_whose_exercises_change"].execute(connection, now=now)
-    await QUERIES["drop_stale_exercises"].execute(connection)
-    await QUERIES["merge_exercises"].execute(connection)
-    await QUERIES["close_stale_situations"].execute(connection, now=now)
-    await QUERIES["merge_situations"].execute(connection)
-    await QUERIES["merge_mailboxes"].execute(connection)
-    await QUERIES["merge_words"].execute(connection)
+        await connection.execute(f"ANALYZE stage_{table}", timeout=_LONG_S)
+    await _merge(connection, "merge_structures")
+    await _merge(connection, "merge_professionals")
+    await _merge(connection, "touch_people_whose_exercises_change", now=now)
+    await _merge(connection, "drop_stale_exercises")
+    await _merge(connection, "merge_exercises")
+    await _merge(connection, "close_stale_situations", now=now)
+    await _merge(connection, "merge_situations")
+    await _merge(connection, "merge_mailboxes")
+    await _merge(connection, "merge_words")
     if is_full:
-        await QUERIES["close_absent_professionals"].execute(connection, now=now)
-        await QUERIES["close_absent_situations"].execute(connection, now=now)
+        await _merge(connection, "close_absent_professionals", now=now)
+        await _merge(connection, "close_absent_situations", now=now)
+
+
+async def _merge(connection: Connection, name: str, **values: object) -> None:
+    query = QUERIES[name]
+    await connection.execute(query.sql, *query.arguments(values), timeout=_LONG_S)
 
 
 async def _copy(connection: Connection, table: str, rows: Iterable[Sequence[object]]) -> int:
-    tag = await connection.copy_records_to_table(f"stage_{table}", records=rows)
+    tag = await connection.copy_records_to_table(f"stage_{table}", records=rows, timeout=_LONG_S)
     return int(tag.rpartition(" ")[2])
 
 
@@ -230,6 +237,11 @@ def structure_of(row: Record) -> Structure:
 def mailbox_of(row: Record) -> Mailbox:
     """The mailbox in ``row``."""
     return Mailbox(**(dict(row) | {"type": MailboxType(row["type"])}))
+
+
+def mailbox_type(row: Record) -> MailboxType:
+    """The type of the mailbox in ``row``."""
+    return MailboxType(row["type"])
 
 
 def smartcard_of(row: Record) -> SmartCard:

@@ -77,6 +77,13 @@ class IdentityService:
         self.national: Upstream | None = national_psc(base)
         self._believed: OrderedDict[bytes, tuple[float, dict[str, Any]]] = OrderedDict()
 
+    def provider(self, realm: str) -> Provider:
+        """The provider of ``realm``. Raises ``NotFound``."""
+        found = {PSC.name: self.psc, FRANCECONNECT.name: self.franceconnect}.get(realm)
+        if found is None:
+            raise NotFound("UnknownRealm", Text("realm vaut psc ou franceconnect.", "realm is psc or franceconnect."))
+        return found
+
     async def verify_access_token(
         self, token: str, *, work_situation: str | None = None, certificate: bytes | None = None
     ) -> Actor:
