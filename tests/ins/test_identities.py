@@ -8,6 +8,7 @@ import pytest
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode
 from socle.platform.base import Base
 from socle.platform.patient_key import patient_key
+from socle.platform.switches import SwitchState
 from socle.services.ins import tasks
 from socle.services.ins.domain import (
     BASE_DOMAIN,
@@ -473,3 +474,14 @@ async def test_the_sweep_verifies_what_is_due_and_erases_old_lots(service, base,
         assert (await service.find(connection, JEANNE.ins)).verified_at == clock()
     with pytest.raises(NotFound):
         await service.teleservice.find_batch(DOCTOR, batch.id)
+
+
+async def test_wrong_traits_answered_on_purpose_are_never_accepted(base):
+    service = InsService(base, switches=lambda: SwitchState(wrong_traits=True))
+    await service.teleservice.enrol(OPERATOR, [JEANNE])
+    await service.register(DOCTOR, JEANNE.traits, local_id="a")
+    query = TraitsQuery(birth_name="D'ARCY-BELLEC", given_names=("JEANNE",), sex="F", birth_date="1984-07-17")
+    answer = await service.insi.search_by_traits(DOCTOR, query)
+    assert (answer.person.ins, answer.person.traits.birth_name) == (JEANNE.ins, "ERREUR")
+    with pytest.raises(Conflict):
+        await service.accept_ins(DOCTOR, "a", answer.person)

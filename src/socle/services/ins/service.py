@@ -15,6 +15,7 @@ from socle.platform.audit import Action
 from socle.platform.base import Base
 from socle.platform.database import Connection
 from socle.platform.patient_key import patient_key
+from socle.platform.switches import Switches, no_switches
 from socle.services.ins import rules, store
 from socle.services.ins.domain import (
     BASE_DOMAIN,
@@ -59,9 +60,10 @@ class InsService:
         insi: Insi | None = None,
         rehearse: Rehearsal | None = None,
         vitale_app: ApcvDecoder | None = None,
+        switches: Switches = no_switches,
     ) -> None:
         self.base = base
-        self.teleservice = Teleservice(base, rehearse)
+        self.teleservice = Teleservice(base, rehearse, switches)
         self.insi: Insi = insi or self.teleservice
         self.vitale_app: ApcvDecoder = vitale_app or SandboxApcv(base)
         self.records = Records(base)

@@ -21,6 +21,7 @@ from socle.platform.audit import Action, AuditEvent, Outcome, Subject
 from socle.platform.base import Base
 from socle.platform.database import Connection
 from socle.platform.patient_key import patient_key
+from socle.platform.switches import Switches, no_switches
 from socle.services.ins import rules, store
 from socle.services.ins.domain import (
     Batch,
@@ -37,7 +38,7 @@ from socle.services.ins.domain import (
 from socle.services.ins.rules import Act
 from socle.standards.errors import InvalidContent, NotFound, SocleError, Text, TooLarge
 from socle.standards.ids.ins import Ins
-from socle.standards.ids.traits import Traits, parse_birth_date, parse_cog, parse_name
+from socle.standards.ids.traits import BirthDate, Traits, parse_birth_date, parse_cog, parse_name
 
 #: Largest lot of a bulk verification.
 MAX_CLAIMS: Final = 50_000
@@ -80,9 +81,10 @@ async def search_as_required(insi: Insi, actor: Actor, query: TraitsQuery) -> Se
 class Teleservice:
     """INSi on this base's own persons. Each answer leaves a trace, in the person's chain when it is about one."""
 
-    def __init__(self, base: Base, rehearse: Rehearsal | None = None) -> None:
+    def __init__(self, base: Base, rehearse: Rehearsal | None = None, switches: Switches = no_switches) -> None:
         self._base = base
         self._rehearse = rehearse
+        self._switches = switches
 
     async def _prepare(self, actor: Actor, operation: str) -> str:
         right = rules.require(actor, Act.QUERY_INSI)
@@ -128,7 +130,7 @@ class Teleservice:
                 subjects=(Subject("insi-result", result.code),),
             ),
         )
-        return result
+        return _distorted(result) if self._switches().wrong_traits else result
 
     async def verify(self, actor: Actor, claim: Claim) -> bool:
         """INS3: whether matricule, authority and the five traits are all exactly those in force."""
@@ -252,6 +254,16 @@ class Teleservice:
                         right=right,
                     ),
                 )
+
+
+def _distorted(result: SearchResult) -> SearchResult:
+    """The answer of an INSi that takes one person for another: right number, wrong traits."""
+    if result.person is None:
+        return result
+    traits = result.person.traits
+    year = int(traits.birth_date[:4])
+    wrong = replace(traits, birth_name="ERREUR", birth_date=BirthDate(f"{year - 1}{traits.birth_date[4:]}"))
+    return SearchResult(result.code, replace(result.person, traits=wrong))
 
 
 def check_query(query: TraitsQuery) -> TraitsQuery:
