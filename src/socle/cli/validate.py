@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ from cyclopts import App, Parameter
 from socle.standards.errors import NotFound, Text
 
 if TYPE_CHECKING:
-    from socle.services.conformance.report import Judged
+    from socle.services.conformance.domain import Judged
 
 app = App(name="validate", help="Vérifie des documents CDA : XSD, règles officielles ou les nôtres, cohérence.")
 
@@ -33,7 +34,6 @@ def validate(
     language: str = "fr",
 ) -> int:
     """Code 0: every document conforms; 1: some does not, or is no CDA document."""
-    from socle.services.conformance import report
     from socle.services.conformance.domain import Severity
 
     names = {path.as_posix(): path for path in _documents(paths)}
@@ -42,6 +42,8 @@ def validate(
             "NothingToValidate", Text("Aucun document à vérifier.", "No document to validate.")
         )  # fmt: skip
     judged = _judge_all(list(names.values()), own=own, quiet=json or html or svrl or junit)
+    if json or html or junit:
+        from socle.services.conformance import report  # loads the templates' engine: only where it serves
     if json:
         print(report.to_json(judged).decode())
     elif html:
@@ -101,10 +103,9 @@ def _write_svrl(judged: list[Judged], output: Path | None) -> None:
 
 def _print_table(judged: list[Judged], language: str, least: str) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    from socle.services.conformance.domain import Severity
-    from socle.services.conformance.report import SEVERITY_NAMES
+    from socle.services.conformance.domain import SEVERITY_NAMES, Severity
 
     console = Console()
     for one in judged:
@@ -120,14 +121,18 @@ def _print_table(judged: list[Judged], language: str, least: str) -> None:
                 soft_wrap=True,
             )
             console.print(f"    {finding.location}", markup=False, highlight=False, soft_wrap=True)
-    table = Table("Document", "Type", "Verdict", "Erreurs", "Avert.", "Infos", "Non évaluées", "ms")
+    verdict_column = Column("Verdict", no_wrap=True)
+    table = Table(
+        Column("Document", overflow="fold"), "Type", verdict_column, "Erreurs", "Avert.", "Infos", "Non év.", "ms"
+    )
+    folder = os.path.commonpath([Path(one.name).parent for one in judged])
     for one in judged:
         if one.verdict is None:
-            table.add_row(one.name, "", f"[red]{one.code}[/red]", "", "", "", "", "")
+            table.add_row(os.path.relpath(one.name, folder), "", f"[red]{one.code}[/red]", "", "", "", "", "")
             continue
         verdict = one.verdict
         table.add_row(
-            one.name,
+            os.path.relpath(one.name, folder),
             f"{verdict.document_type} {verdict.document_version}".strip(),
             "[green]conforme[/green]" if verdict.is_conformant else "[red]non conforme[/red]",
             *(str(verdict.count(severity)) for severity in reversed(Severity)),

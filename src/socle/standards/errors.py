@@ -65,12 +65,23 @@ class SocleError(Exception):
         self.remedy = remedy
         self.requirement = requirement
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """A refusal travels whole between processes."""
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
     def sentence(self, language: str = "fr") -> str:
         """Reason, then remedy, as one paragraph in ``language``."""
         parts = [self.reason.in_language(language)]
         if self.remedy is not None:
             parts.append(self.remedy.in_language(language))
         return " ".join(parts)
+
+
+def _rebuilt(kind: type[SocleError], args: tuple[object, ...], state: dict[str, object]) -> SocleError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class MalformedInput(SocleError):

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from socle.standards.errors import Text
+from socle.standards.errors import SocleError, Text
 from socle.standards.schematron.schema import Defect
 
 #: Short names of the template prefixes, as the fact sheets and our rule packs write them.
@@ -87,6 +87,12 @@ LAYER_NAMES: Final = {
     Layer.METADATA: Text("Métadonnées XDS", "XDS metadata"),
 }
 
+SEVERITY_NAMES: Final = {
+    Severity.ERROR: Text("Erreur", "Error"),
+    Severity.WARNING: Text("Avertissement", "Warning"),
+    Severity.INFORMATION: Text("Information", "Information"),
+}
+
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that does not conform, and what would."""
@@ -145,6 +151,25 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     def count(self, severity: Severity) -> int:
         """How many findings have that severity."""
         return sum(finding.severity is severity for finding in self.findings)
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A file and what became of it: a verdict, or the refusal that says why there is none."""
+
+    name: str
+    verdict: Verdict | None
+    refusal: Text | None = None
+    code: str = ""
+
+    @property
+    def is_conformant(self) -> bool:
+        """Whether there is a verdict without error."""
+        return self.verdict is not None and self.verdict.is_conformant
+
+
+def refused(name: str, error: SocleError) -> Judged:
+    """A file that could not be judged."""
+    return Judged(name, None, Text(error.sentence("fr"), error.sentence("en")), error.code)
 
 
 class DocumentType(msgspec.Struct, frozen=True):

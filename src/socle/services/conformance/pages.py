@@ -22,9 +22,8 @@ from starlette.routing import BaseRoute, Route
 from socle import __version__
 from socle.platform.web import json_response, language_of, read_body
 from socle.services.conformance import report
-from socle.services.conformance.domain import LAYER_NAMES, Verdict
+from socle.services.conformance.domain import LAYER_NAMES, SEVERITY_NAMES, Judged, Verdict, refused
 from socle.services.conformance.judgement import MAX_BYTES
-from socle.services.conformance.report import SEVERITY_NAMES, Judged, refused
 from socle.services.conformance.service import ConformanceService
 from socle.standards.cda.document import open_document
 from socle.standards.cda.render import render_fragment, stylesheet

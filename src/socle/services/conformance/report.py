@@ -12,36 +12,11 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from lxml import etree
 
-from socle.services.conformance.domain import LAYER_NAMES, Finding, Severity, Verdict
-from socle.standards.errors import SocleError, Text
+from socle.services.conformance.domain import LAYER_NAMES, SEVERITY_NAMES, Finding, Judged, Severity, Verdict
 from socle.standards.schematron.svrl import SvrlEntry, write_svrl
 
 _CONTEXT_LINES = 1
 _LINE_CHARACTERS = 300
-SEVERITY_NAMES = {
-    Severity.ERROR: Text("Erreur", "Error"),
-    Severity.WARNING: Text("Avertissement", "Warning"),
-    Severity.INFORMATION: Text("Information", "Information"),
-}
-
-
-class Judged(msgspec.Struct, frozen=True):
-    """A file and what became of it: a verdict, or the refusal that says why there is none."""
-
-    name: str
-    verdict: Verdict | None
-    refusal: Text | None = None
-    code: str = ""
-
-    @property
-    def is_conformant(self) -> bool:
-        """Whether there is a verdict without error."""
-        return self.verdict is not None and self.verdict.is_conformant
-
-
-def refused(name: str, error: SocleError) -> Judged:
-    """A file that could not be judged."""
-    return Judged(name, None, Text(error.sentence("fr"), error.sentence("en")), error.code)
 
 
 def to_json(judged: list[Judged]) -> bytes:

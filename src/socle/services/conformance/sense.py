@@ -13,7 +13,6 @@ from typing import Final, TypeAlias
 
 from socle.services.conformance.domain import Finding, Layer, Severity
 from socle.services.conformance.recognition import Recognized
-from socle.standards.cda.build.pdf import pdf_a_findings
 from socle.standards.cda.datatypes import Moment
 from socle.standards.errors import SocleError, Text
 from socle.standards.ids.ins import KEYED_AUTHORITIES, is_valid_matricule
@@ -63,7 +62,7 @@ def check_matricule(document: Document, _recognized: Recognized, _today: date) -
             yield _finding(
                 node,
                 "INS-KEY",
-                Severity.ERROR,
+                Severity.WARNING,
                 Text("La clé du matricule INS est fausse.", "The check key of the INS matricule is wrong."),
                 # A matricule is personal data: only its length is told.
                 f"{len(extension)} caractères",
@@ -191,6 +190,8 @@ def _embedded(node: Node) -> Iterator[Place]:
             Text(f"un fichier {media_type}", f"a {media_type} file"),
         )
     elif media_type == "application/pdf":
+        from socle.standards.cda.build.pdf import pdf_a_findings  # loads a PDF library: only where there is a PDF
+
         try:
             lacks = pdf_a_findings(content)
         except SocleError as error:

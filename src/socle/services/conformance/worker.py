@@ -13,11 +13,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
-from socle.services.conformance.domain import Verdict
+from socle.services.conformance.domain import Judged, Verdict, refused
 from socle.services.conformance.judgement import MAX_BYTES, RuleBook, judge
 from socle.services.conformance.kit import installed_kit
 from socle.services.conformance.packs import own_rules
-from socle.services.conformance.report import Judged, refused
 from socle.standards.errors import SocleError, Text, TooLarge
 
 #: Documents between two collections of memory: trees are released by hand, so little is left to collect.
