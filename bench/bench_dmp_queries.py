@@ -3,7 +3,7 @@
     python bench/bench_dmp_queries.py [--entries 1000000] [--output bench/results/dmp_queries.json]
 
 Loads made-up entries by COPY (100 for each patient, and one patient with 5,000), then asks the service as a doctor and
-as a dentist would. Prints a table and writes raw figures with the machine and the date. A million entries take about two
+as a dentist would. Prints a table and writes raw figures with the machine and the date. A million entries take some
 minutes to load and 3 GB of disk.
 """
 

@@ -162,7 +162,7 @@ async def bench_socle(arguments: argparse.Namespace, directory: Path) -> dict[st
             for label, size, count in sizes(arguments):
                 taken = await burst(door, count, size, arguments.connections)
                 results[f"socle_{name}_{label}_per_s"] = round(count / taken, 1)
-        missing = 10_000 - await count_messages(postgres.url)
+        missing = arguments.headers - await count_messages(postgres.url)
         if missing > 0:
             await burst(by_lmtp, missing, 2000, arguments.connections)
 
@@ -354,7 +354,7 @@ async def bench_peers(arguments: argparse.Namespace, directory: Path) -> dict[st
 
         async def delivered(wanted: int) -> None:
             client = await asyncio.to_thread(login)
-            for _ in range(600):
+            for _ in range(2000):
                 _, [count] = await asyncio.to_thread(client.select, "INBOX")
                 if int(count) >= wanted:
                     return
@@ -372,9 +372,15 @@ async def bench_peers(arguments: argparse.Namespace, directory: Path) -> dict[st
             await delivered(total)
             results[f"postfix_accepted_{label}_per_s"] = round(count / accepted, 1)
             results[f"postfix_dovecot_{label}_per_s"] = round(count / (time.perf_counter() - start), 1)
-        if total < 10_000:
-            await burst(by_smtp, 10_000 - total, 2000, arguments.connections)
-            await delivered(10_000)
+
+        async def by_lmtp() -> Connection:
+            connection = Connection(*await asyncio.open_unix_connection(directory / "dovecot/lmtp"))
+            await connection.reply()
+            await connection.say(b"LHLO bench", 250)
+            return connection
+
+        if total < arguments.headers:
+            await burst(by_lmtp, arguments.headers - total, 2000, arguments.connections)
 
         def fetch() -> tuple[float, int]:
             client = login()
@@ -402,6 +408,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--messages", type=int, default=1500)
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--headers", type=int, default=10_000)
     parser.add_argument("--only", choices=["socle", "peers"])
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
