@@ -39,6 +39,10 @@ def send(
     admit: Annotated[bool, Parameter(help="Admet d'abord le patient du document, qui consent (bac à sable).")] = False,
     masked: Annotated[bool, Parameter(help="Masqué aux professionnels dès le dépôt.")] = False,
     hidden_from_patient: Annotated[bool, Parameter(help="Non visible par le patient avant annonce.")] = False,
+    to_dmp: Annotated[bool, Parameter(help="Au DMP (déjà le cas sans destinataire de message).")] = False,
+    to: Annotated[list[str] | None, Parameter(help="Aussi par MSSanté, à cette adresse.")] = None,
+    to_patient: Annotated[bool, Parameter(help="Aussi dans la messagerie du patient.")] = False,
+    from_: Annotated[str, Parameter(name="--from", help="Boîte MSSanté qui envoie.")] = "",
     door: Door = "xds",
     as_: As = "",
     url: Url = _LOCAL,
@@ -49,6 +53,12 @@ def send(
     from socle.standards.xds.model import Visibility
 
     listed = _expand(files)
+    if to or to_patient:
+        from socle.cli.delivery import deliver
+
+        return deliver(
+            listed, mailbox=from_, to_dmp=to_dmp, to=to or [], to_patient=to_patient, rpps=as_, url=url, json=json
+        )
     visibility = [
         value
         for value, is_asked in ((Visibility.MASQUE_PS, masked), (Visibility.INVISIBLE_PATIENT, hidden_from_patient))

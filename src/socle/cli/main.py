@@ -33,6 +33,9 @@ for place in (
     app.command(f"socle.cli.{place}", name=module if command == "app" else command)
 
 
+app.command("socle.cli.mssante:app", name="mss")
+
+
 def main() -> None:
     """Entry point: exit codes 0 done, 1 refused, 2 usage, 3 unreachable."""
     app.register_install_completion_command()

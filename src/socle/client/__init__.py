@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from socle.client.connection import Configuration, DoorName, connect, connect_sandbox
+    from socle.client.delivery import Deliveries, DeliveryStatus
     from socle.client.dmp import AsyncDmp, Dmp, Sent
     from socle.client.door import Criteria, Door
     from socle.client.errors import Refused
@@ -23,6 +24,8 @@ __all__ = [
     "AsyncDmp",
     "Configuration",
     "Criteria",
+    "Deliveries",
+    "DeliveryStatus",
     "Dmp",
     "Door",
     "DoorName",
@@ -38,6 +41,7 @@ __all__ = [
 
 _HOMES = {
     "connection": ("Configuration", "DoorName", "connect", "connect_sandbox"),
+    "delivery": ("Deliveries", "DeliveryStatus"),
     "dmp": ("AsyncDmp", "Dmp", "Sent"),
     "door": ("Criteria", "Door"),
     "errors": ("Refused",),

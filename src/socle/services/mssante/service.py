@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from typing import Protocol
 from uuid import UUID
 
 import msgspec
 
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode
-from socle.platform.audit import Action, AuditEvent, Subject
+from socle.platform.audit import BEGINNING, END, Action, AuditEvent, Subject
 from socle.platform.base import Base
 from socle.platform.database import Connection
 from socle.platform.patient_key import owner_key, patient_key
@@ -301,6 +301,29 @@ class MssanteService:
             forgotten = await QUERIES["forget_traces"].execute(connection, before=now - self.delays.traces)
             await QUERIES["forget_accepted"].execute(connection, before=now - self.delays.repetition)
         return {"suspended": suspended, "purged": purged, "traces_forgotten": forgotten}
+
+    async def queue(self, *, retry: bool = False, count: int = 1000) -> list[dict[str, object]]:
+        """What waits for other operators, oldest first; ``retry`` makes all of it due now."""
+        async with self.base.database.transaction() as connection:
+            if retry:
+                await QUERIES["retry_now"].execute(connection, now=self.base.clock())
+                await QUERIES["notify"].rows(connection, notes=["queue"])
+            rows = await QUERIES["list_queue"].rows(connection, count=count)
+        return [dict(row) for row in rows]
+
+    async def traces(
+        self, *, mailbox: str = "", since: date | None = None, count: int = 1000
+    ) -> list[dict[str, object]]:
+        """The operator's traces, newest first."""
+        start = datetime.combine(since, time(), UTC) if since else BEGINNING
+        async with self.base.database.connection() as connection:
+            rows = await QUERIES["list_traces"].rows(connection, mailbox=mailbox, since=start, until=END, count=count)
+        return [dict(row) | {"message_hash": (row["message_hash"] or b"").hex()} for row in rows]
+
+    async def quarantine(self, *, count: int = 1000) -> list[dict[str, object]]:
+        """Infected messages that are kept apart, newest first."""
+        async with self.base.database.connection() as connection:
+            return [dict(row) for row in await QUERIES["list_quarantine"].rows(connection, count=count)]
 
     async def stored_contents(self) -> AsyncIterator[StoredContent]:
         """Every content that a row names, for the check of the vault and the sweep of orphans."""
