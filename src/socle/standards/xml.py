@@ -8,8 +8,10 @@ from socle.standards.errors import MalformedInput, Text, TooLarge
 
 #: Largest XML text accepted unless a caller says otherwise.
 MAX_BYTES = 100 * 1024 * 1024
-#: libxml2's own bound is 256 without ``huge_tree``, 2048 with it; a CDA document nests about 40 deep.
+#: libxml2's own bound without ``huge_tree``; a CDA document nests about 40 deep.
 MAX_DEPTH = 256
+#: libxml2 refuses larger text nodes without ``huge_tree``.
+_LARGEST_PLAIN_BYTES = 10_000_000
 
 
 def parse(source: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> etree._Element:
@@ -31,19 +33,23 @@ def parse(source: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEP
                 f"The XML document has {len(source)} bytes, more than the {max_bytes} accepted.",
             ),
         )
-    # A parser is not shared: it belongs to the thread that uses it, and it costs 5 µs.
+    # A parser is not shared: it belongs to the thread that uses it, and it costs 5 µs. A small source cannot hold a text
+    # node that needs ``huge_tree``, and without it libxml2 bounds the depth itself, at no cost.
+    is_large = len(source) >= _LARGEST_PLAIN_BYTES
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
         dtd_validation=False,
-        huge_tree=True,
+        huge_tree=is_large,
     )
     if b"<!DOCTYPE" in source[:4096] or b"<!ENTITY" in source[:4096]:
         raise _doctype_refused()
     try:
         root: etree._Element = etree.fromstring(source, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
+        if "Excessive depth" in str(error):
+            raise _too_deep(MAX_DEPTH) from error
         line, column = getattr(error, "position", (0, 0))
         raise MalformedInput(
             "XMLMalformed",
@@ -55,7 +61,8 @@ def parse(source: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEP
         ) from error
     if root.getroottree().docinfo.doctype:
         raise _doctype_refused()
-    _refuse_deep(root, max_depth)
+    if is_large or max_depth < MAX_DEPTH:
+        _refuse_deep(root, max_depth)
     return root
 
 
@@ -76,10 +83,14 @@ def _first_line(error: Exception) -> str:
 
 def _refuse_deep(root: etree._Element, max_depth: int) -> None:
     if root.xpath(f"boolean({'/'.join(['*'] * (max_depth + 1))})"):
-        raise MalformedInput(
-            "XMLTooDeep",
-            Text(
-                f"Les éléments sont imbriqués sur plus de {max_depth} niveaux.",
-                f"Elements are nested more than {max_depth} deep.",
-            ),
-        )
+        raise _too_deep(max_depth)
+
+
+def _too_deep(max_depth: int) -> MalformedInput:
+    return MalformedInput(
+        "XMLTooDeep",
+        Text(
+            f"Les éléments sont imbriqués sur plus de {max_depth} niveaux.",
+            f"Elements are nested more than {max_depth} deep.",
+        ),
+    )
