@@ -4,21 +4,19 @@ import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 import pyotp
 import pytest
 from starlette.requests import Request
 
-from socle.platform.actor import Actor, ActorKind, AuthenticationMode
+from socle.platform.actor import ActorKind
 from socle.services.identity.accounts import AccountKind
 from socle.services.identity.errors import LoginRefused
-from socle.services.identity.mandates import MandateRole
 from socle.services.identity.personas import Persona
 from socle.services.identity.portal_logins import PortalLogins
 from socle.services.identity.service import IdentityService
 from socle.services.identity.sessions import Space
-from socle.standards.errors import Conflict, Forbidden, InvalidContent, NotFound
+from socle.standards.errors import Conflict, Forbidden, InvalidContent
 from socle.standards.ids.ins import OID_NIR_TEST, Ins
 from socle.standards.ids.traits import Traits
 
@@ -27,8 +25,6 @@ JEANNE = Persona(
     traits=Traits.of("D'ARCY", "JEANNE MARIE", "F", "1984-07-17", "69383"),
     email="jeanne@exemple.test",
 )
-CHILD = Ins("214127510100155", OID_NIR_TEST)
-BASE = Actor(kind=ActorKind.OPERATOR, id="op", name="Op", authentication=AuthenticationMode.OPERATOR)
 PASSWORD = "cheval batterie agrafe"
 
 
@@ -141,75 +137,6 @@ async def test_a_fictitious_citizen_logs_in_by_franceconnect_into_her_own_record
     login = await PortalLogins(identity, Space.CITIZEN).find(request_of(http))
     assert login is not None
     assert (login.actor.kind, login.ins, login.actor.patient) == (ActorKind.PATIENT, JEANNE.ins, JEANNE.ins)
-
-
-async def test_a_parent_acts_for_a_child_until_majority(
-    http: Any, identity: IdentityService, read_hidden: Any, clock: Any
-) -> None:
-    await identity.personas.add([JEANNE])
-    await log_citizen_in(http, read_hidden)
-    logins = PortalLogins(identity, Space.CITIZEN)
-    login = await logins.find(request_of(http))
-    assert login is not None
-    mandate = await identity.mandates.grant(
-        BASE,
-        CHILD,
-        UUID(login.actor.id),
-        MandateRole.PARENT,
-        holder_name="LÉO D'ARCY",
-        birth_date="2008-03-03",
-        evidence="Livret de famille",
-    )
-    await logins.choose(request_of(http), str(mandate.id))
-    acting = await logins.find(request_of(http))
-    assert acting is not None
-    assert (acting.actor.kind, acting.ins, acting.holder) == (ActorKind.REPRESENTATIVE, CHILD, "LÉO D'ARCY")
-    clock.move(timedelta(hours=16))
-    await log_citizen_in(http, read_hidden)
-    of_age = await logins.find(request_of(http))
-    assert of_age is not None
-    assert [way.key for way in of_age.ways] == ["moi"]
-    with pytest.raises(InvalidContent):
-        await identity.mandates.grant(
-            BASE,
-            CHILD,
-            UUID(login.actor.id),
-            MandateRole.PARENT,
-            holder_name="L",
-            birth_date="2008-03-03",
-            evidence="x",
-        )
-
-
-async def test_a_revoked_delegate_loses_the_record_at_the_next_request(
-    http: Any, identity: IdentityService, read_hidden: Any
-) -> None:
-    await identity.personas.add([JEANNE])
-    await log_citizen_in(http, read_hidden)
-    logins = PortalLogins(identity, Space.CITIZEN)
-    login = await logins.find(request_of(http))
-    assert login is not None
-    mandate = await identity.mandates.grant(
-        BASE,
-        CHILD,
-        UUID(login.actor.id),
-        MandateRole.DELEGATE,
-        holder_name="PAUL",
-        birth_date="1950-01-01",
-        evidence="Choix du titulaire",
-    )
-    await logins.choose(request_of(http), str(mandate.id))
-    delegate = await logins.find(request_of(http))
-    assert delegate is not None
-    assert delegate.actor.kind is ActorKind.DELEGATE
-    await identity.mandates.revoke(BASE, CHILD, mandate.id)
-    after = await logins.find(request_of(http))
-    assert after is not None
-    assert (after.actor.kind, after.ins) == (ActorKind.PATIENT, JEANNE.ins)
-    with pytest.raises(NotFound):
-        await identity.mandates.revoke(BASE, CHILD, mandate.id)
-    [kept] = await identity.mandates.of_patient(BASE, CHILD)
-    assert kept.revoked_at is not None
 
 
 async def test_a_letter_s_code_opens_an_account_with_two_factors(

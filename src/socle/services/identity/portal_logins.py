@@ -18,12 +18,9 @@ from socle.services.identity.situation import Context, actor_of, find_situation
 from socle.standards.errors import Forbidden, NotFound, Text
 from socle.standards.ids.ins import Ins
 
-#: The citizen's own record, among those on which one may act.
-OWN = "moi"
-
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):
-    """A record, or a situation of exercise, in which somebody may act."""
+    """A situation of exercise in which a professional may act."""
 
     key: str
     name: str
@@ -105,35 +102,19 @@ class PortalLogins:
         return Login(actor=actor, csrf=session.csrf, name=actor.name, ways=ways)
 
     async def _citizen(self, session: Session, origin: str) -> Login | None:
+        """The citizen on their own record; acting for somebody else is the record's own decision (DMP mandates)."""
         account = await self._service.accounts.find(UUID(session.subject))
-        mandates = {str(item.id): item for item in await self._service.mandates.of_account(account.id)}
-        chosen = mandates.get(session.acting)
-        if chosen is None and account.ins is None and mandates:
-            chosen = next(iter(mandates.values()))
-        ins, holder = (chosen.holder, chosen.holder_name) if chosen is not None else (account.ins, account.name)
-        kind = chosen.role.kind if chosen is not None else ActorKind.PATIENT
         actor = Actor(
-            kind=kind,
+            kind=ActorKind.PATIENT,
             id=str(account.id),
             name=account.name,
             authentication=AuthenticationMode.CITIZEN,
             software="Socle",
-            patient=ins,
+            patient=account.ins,
             origin=origin,
         )
-        own = [Way(key=OWN, name=account.name, is_current=chosen is None)] if account.ins is not None else []
-        others = [
-            Way(key=key, name=item.holder_name, detail=item.role.value, is_current=item is chosen)
-            for key, item in mandates.items()
-        ]
-        return Login(
-            actor=actor,
-            csrf=session.csrf,
-            name=account.name,
-            ins=ins,
-            holder=holder if ins is not None else "",
-            ways=(*own, *others),
-        )
+        holder = account.name if account.ins is not None else ""
+        return Login(actor=actor, csrf=session.csrf, name=account.name, ins=account.ins, holder=holder)
 
     async def _operator(self, session: Session, origin: str) -> Login | None:
         account = await self._service.accounts.find(UUID(session.subject))

@@ -361,27 +361,3 @@ VALUES (:code_sha256, :ins, :ins_oid, :name, :expires_at);
 -- A provisional code serves once.
 UPDATE identity_activation SET used_at = :now
 WHERE code_sha256 = :code_sha256 AND used_at IS NULL AND expires_at > :now RETURNING ins, ins_oid, name;
-
--- name: add_mandate
--- Somebody may act on somebody's record.
-INSERT INTO identity_mandate (patient_key, id, ins, ins_oid, holder_name, birth_date, account, role, starts_at, ends_at,
-    evidence, granted_by, created_at)
-VALUES (:patient_key, :id, :ins, :ins_oid, :holder_name, :birth_date, :account, :role, :starts_at, :ends_at,
-    :evidence, :granted_by, :now);
-
--- name: revoke_mandate
--- Ends a mandate now.
-UPDATE identity_mandate SET revoked_at = :now
-WHERE patient_key = :patient_key AND id = :id AND revoked_at IS NULL;
-
--- name: list_mandates_of_account
--- On whose records an account may act, ended mandates included.
-SELECT patient_key, id, ins, ins_oid, holder_name, birth_date, account, role, starts_at, ends_at, evidence, granted_by,
-    revoked_at
-FROM identity_mandate WHERE account = :account ORDER BY holder_name, created_at;
-
--- name: list_mandates_of_patient
--- Who may act on a record, ended mandates included.
-SELECT m.patient_key, m.id, m.ins, m.ins_oid, m.holder_name, m.birth_date, m.account, m.role, m.starts_at, m.ends_at,
-    m.evidence, m.granted_by, m.revoked_at
-FROM identity_mandate m WHERE m.patient_key = :patient_key ORDER BY m.created_at;

@@ -24,7 +24,6 @@ from socle.services.identity.domain import FRANCECONNECT, PSC, Client, Means, To
 from socle.services.identity.errors import InvalidToken, invalid_token
 from socle.services.identity.exchange import is_bound_to
 from socle.services.identity.keys import KeyRing
-from socle.services.identity.mandates import Mandates
 from socle.services.identity.personas import Personas, pivot_claims
 from socle.services.identity.provider import ACCOUNT_AUDIENCE, Provider
 from socle.services.identity.relying_party import Upstream, national_psc
@@ -70,7 +69,6 @@ class IdentityService:
         self.cards = CardReader(base, directory, trust, switches)
         self.personas = Personas(base)
         self.accounts = Accounts(base)
-        self.mandates = Mandates(base)
         self.sessions = Sessions(base)
         self._find_patient = find_patient or self.personas.match
         #: The national provider, where one is configured; ``None``: the base's own.
