@@ -32,7 +32,7 @@ class Kind(Enum):
 
 
 class Slot(NamedTuple):
-    """One element of a struct. ``extra`` is the field that carries a primitive's id and extensions, if it has one."""
+    """One element of a struct: ``place`` is its rank, ``extra`` the field of a primitive's id and extensions, if any."""
 
     field: str
     name: str
@@ -40,6 +40,7 @@ class Slot(NamedTuple):
     type: Any
     is_repeated: bool
     extra: str
+    place: int
 
 
 @lru_cache(maxsize=1024)
@@ -53,7 +54,8 @@ def slots(cls: type[msgspec.Struct]) -> dict[str, Slot]:
             continue
         kind, inner, is_repeated = _classify(cls, field, hints[field])
         extra = field + ELEMENT_SUFFIX
-        found[wire[field]] = Slot(field, wire[field], kind, inner, is_repeated, extra if extra in hints else "")
+        extra = extra if extra in hints else ""
+        found[wire[field]] = Slot(field, wire[field], kind, inner, is_repeated, extra, len(found))
     return found
 
 

@@ -86,7 +86,6 @@ def _read(element: etree._Element, cls: type[msgspec.Struct], path: str) -> dict
         if name not in elements or elements[name].kind is not Kind.ATTRIBUTE:
             raise _unknown(f"@{name}", path)
         tree[name] = text
-    order = {name: place for place, name in enumerate(elements)}
     last = -1
     for child in _children(element, path):
         name = _XHTML if child.tag == _XHTML else str(child.tag).removeprefix(_FHIR)
@@ -95,21 +94,21 @@ def _read(element: etree._Element, cls: type[msgspec.Struct], path: str) -> dict
             raise _unknown(etree.QName(child).localname, path)
         if not str(child.tag).startswith(_FHIR) and slot.kind is not Kind.XHTML:
             raise _unknown(str(child.tag), path)
-        if order[slot.name] < last:
+        if slot.place < last:
             raise refusal(
                 "FHIROrder",
                 f"L'élément « {slot.name} » n'est pas à sa place : l'ordre de la spécification est obligatoire en XML.",
                 f"The element '{slot.name}' is out of place: XML keeps the order of the specification.",
                 f"{path}.{slot.name}",
             )
-        if order[slot.name] == last and not slot.is_repeated:
+        if slot.place == last and not slot.is_repeated:
             raise refusal(
                 "FHIRRepeated",
                 f"L'élément « {slot.name} » est donné deux fois.",
                 f"The element '{slot.name}' is given twice.",
                 f"{path}.{slot.name}",
             )
-        last = order[slot.name]
+        last = slot.place
         count = len(tree.get(slot.name, ())) if slot.is_repeated else 0
         _read_child(tree, slot, child, f"{path}.{slot.name}" + (f"[{count}]" if slot.is_repeated else ""))
     return tree
@@ -133,7 +132,8 @@ def _read_child(tree: dict[str, Any], slot: Slot, child: etree._Element, path: s
     else:
         text = child.attrib.pop("value", None)
         value = None if text is None else _value(text, slot.type)
-        extra = _read(child, Element, path)
+        if len(child) or child.attrib or child.text:
+            extra = _read(child, Element, path)
         if value is None and not extra:
             raise _empty(path)
     if not slot.is_repeated:

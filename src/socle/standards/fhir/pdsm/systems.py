@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
+from functools import lru_cache
 from importlib import resources
 from typing import Final
 from urllib.parse import quote, unquote
@@ -66,11 +67,13 @@ def scheme_of(url: str | None) -> str:
     return url.removeprefix("urn:oid:") if is_oid(url.removeprefix("urn:oid:")) else url
 
 
+@lru_cache(maxsize=4096)
 def coding_of(code: Code) -> Coding:
     """``code`` as a ``Coding``."""
     return Coding(system=url_of(code.system), code=code.code, display=code.label or None)
 
 
+@lru_cache(maxsize=4096)
 def concept_of(code: Code) -> CodeableConcept:
     """``code`` as a ``CodeableConcept``."""
     return CodeableConcept(coding=(coding_of(code),))
