@@ -32,7 +32,7 @@ class Kind(Enum):
 
 
 class Slot(NamedTuple):
-    """One element of a struct: ``place`` is its rank, ``extra`` the field of a primitive's id and extensions, if any."""
+    """One element of a struct: ``place`` is its rank, ``extra`` the field of a primitive's id and extensions."""
 
     field: str
     name: str
@@ -48,7 +48,7 @@ def slots(cls: type[msgspec.Struct]) -> dict[str, Slot]:
     """The elements of ``cls`` by FHIR name, in the order of the specification."""
     hints = typing.get_type_hints(cls, include_extras=True)
     wire = dict(zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True))
-    found = {}
+    found: dict[str, Slot] = {}
     for field in cls.__struct_fields__:
         if field.endswith(ELEMENT_SUFFIX):
             continue
