@@ -31,6 +31,10 @@ WHERE r.patient_key = :patient_key;
 -- Changes whenever the record or a right on it does.
 SELECT rights_version FROM dmp_record WHERE patient_key = :patient_key;
 
+-- name: known_records
+-- Which of these keys have a record.
+SELECT patient_key FROM dmp_record WHERE patient_key = ANY(:keys::uuid[]);
+
 -- name: add_record
 -- A record that did not exist; nothing if it does.
 INSERT INTO dmp_record (patient_key, matricule, oid, state, birth_date, settings, informed_at, opens_after, opened_at)
@@ -222,10 +226,6 @@ ORDER BY registered_at, entry_uuid FOR UPDATE;
 UPDATE dmp_entry SET status = :status, visibility = :visibility, announced_at = :announced_at, lineage = :lineage,
     is_latest = :is_latest
 WHERE patient_key = :patient_key AND entry_uuid = :entry_uuid;
-
--- name: change_set_status
--- Status of a submission set.
-UPDATE dmp_submission_set SET status = :status WHERE patient_key = :patient_key AND entry_uuid = :entry_uuid;
 
 -- name: find_entries
 -- Document versions of one patient that a caller sees, newest first, after a place in that order.
