@@ -117,12 +117,12 @@ class _Loader:
         declared = {pattern.get("id", ""): pattern for pattern in root.iter(f"{_S}pattern")}
         active = self.active_patterns(root, phase, declared, path)
         abstract_rules = {rule.get("id", ""): rule for rule in root.iter(f"{_S}rule") if rule.get("abstract") == "true"}
-        lets = [Let(let.get("name", ""), let.get("value", "")) for let in root.findall(f"{_S}let")]
+        lets = [Let(let.get("name", "").strip(), let.get("value", "")) for let in root.findall(f"{_S}let")]
         patterns = []
         for element in self.concrete_patterns(root, declared, path):
             if active is not None and element.get("id") not in active:
                 continue
-            lets += [Let(let.get("name", ""), let.get("value", "")) for let in element.findall(f"{_S}let")]
+            lets += [Let(let.get("name", "").strip(), let.get("value", "")) for let in element.findall(f"{_S}let")]
             patterns.append(self.pattern(element, abstract_rules, path))
         return Schema(
             path=path,
@@ -233,7 +233,7 @@ class _Loader:
     ) -> Iterator[Let | Check | Extension]:
         for child in rule:
             if child.tag == f"{_S}let":
-                yield Let(child.get("name", ""), child.get("value", ""))
+                yield Let(child.get("name", "").strip(), child.get("value", ""))
             elif child.tag in (f"{_S}assert", f"{_S}report"):
                 yield Check(
                     test=child.get("test", ""),

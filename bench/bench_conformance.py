@@ -1,0 +1,132 @@
+"""Conformance: our engine against the reference pipeline (ISO skeleton on SaxonC), same documents, same run.
+
+    SOCLE_CDA_KIT=/path/to/TestContenuCDA python bench/bench_conformance.py [--documents 8] [--rounds 5] [--json FILE]
+
+For each document the whole official rule set of its type is evaluated by both, findings are compared rule by rule, and
+the ratio of CPU times is printed. Parsing and XML schema are part of our time and no part of the reference's.
+Without ``saxonche`` only our own figures are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lxml import etree
+
+from socle.services.conformance.judgement import LAYERS, judge
+from socle.services.conformance.kit import OfficialKit, install_kit, installed_kit
+from socle.services.conformance.recognition import recognize
+from socle.services.conformance.reference import prepared_kit, same_test
+from socle.standards.cda.document import open_document
+from socle.standards.schematron.tree import Document, location
+
+SMALLEST, LARGEST = 60_000, 230_000
+TODAY = datetime(2026, 3, 2, tzinfo=UTC).date()
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--documents", type=int, default=8)
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--json", type=Path)
+    chosen = arguments.parse_args()
+    kit_path = os.environ.get("SOCLE_CDA_KIT")
+    if not kit_path:
+        print("SOCLE_CDA_KIT is not set: give the directory of the official kit.", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.process_time()
+        install_kit(Path(kit_path), Path(folder) / "store")
+        installed_s = time.process_time() - started
+        kit = installed_kit(Path(folder) / "store")
+        assert kit is not None
+        documents = documents_of(Path(kit_path), chosen.documents)
+        ours_ms = [our_time_ms(path, kit, chosen.rounds) for path in documents]
+        row: dict[str, object] = {
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+            "documents": len(documents),
+            "install_s": round(installed_s, 1),
+            "ours_median_ms": round(statistics.median(ours_ms), 2),
+            "ours_worst_ms": round(max(ours_ms), 2),
+        }
+        row |= against_reference(Path(kit_path), Path(folder), kit, documents, ours_ms)
+    print(json.dumps(row, indent=2))
+    if chosen.json:
+        chosen.json.write_text(json.dumps(row, indent=2) + "\n")
+    return 0
+
+
+def documents_of(kit: Path, count: int) -> list[Path]:
+    """Examples of the sizes that the target speaks of, spread over the types."""
+    sized = [path for path in sorted(kit.glob("**/ExemplesCDA/*.xml")) if SMALLEST <= path.stat().st_size <= LARGEST]
+    plain = [path for path in sized if b"xsl:stylesheet" not in path.read_bytes()[:4000]]
+    step = max(1, len(plain) // count)
+    return plain[::step][:count]
+
+
+def our_time_ms(path: Path, kit: OfficialKit, rounds: int) -> float:
+    """CPU time of a verdict, warm: parse, XML schema, all layers, findings with their lines."""
+    content = path.read_bytes()
+    judge(content, kit, TODAY)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    times = []
+    for _ in range(rounds):
+        started = time.process_time()
+        judge(content, kit, TODAY)
+        times.append((time.process_time() - started) * 1000)
+    gc.enable()
+    gc.unfreeze()
+    return min(times)
+
+
+def against_reference(
+    kit_path: Path, folder: Path, kit: OfficialKit, documents: list[Path], ours_ms: list[float]
+) -> dict[str, object]:
+    """The reference's times on the same documents, and whether the findings are the same."""
+    try:
+        from socle.standards.schematron.reference import ReferenceEngine
+
+        reference_kit = prepared_kit(kit_path, folder / "reference")
+        engine = ReferenceEngine(reference_kit.skeleton)
+    except ImportError:
+        return {"reference": "saxonche is not installed"}
+    times, differences = [], 0
+    for path in documents:
+        document = Document(open_document(path.read_bytes()).root)
+        schema = recognize(document).schema
+        elapsed = 0.0
+        for rule_set in [*(layer.value for layer in LAYERS), *([schema] if schema in kit.report.documents else [])]:
+            schematron = reference_kit.rule_set(kit, rule_set)
+            engine.compile(schematron)
+            started = time.process_time()
+            theirs = engine.run(schematron, path)
+            elapsed += (time.process_time() - started) * 1000
+            plan = kit.plan(rule_set)
+            assert plan is not None
+            ours = Counter((same_test(one.check.test), location(one.node)) for one in plan.evaluate(document).firings)
+            differences += ours != Counter((same_test(one.test), one.location) for one in theirs)
+        times.append(elapsed)
+    return {
+        "reference_median_ms": round(statistics.median(times), 1),
+        "rule_sets_with_different_findings": differences,
+        "ratio": round(sum(times) / sum(ours_ms), 1),
+    }
+
+
+if __name__ == "__main__":
+    etree.clear_error_log()
+    sys.exit(main())
