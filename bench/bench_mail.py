@@ -64,7 +64,7 @@ class Connection:
             raise RuntimeError(f"{line!r}: {code}")
 
     async def send(self, content: bytes) -> None:
-        self.writer.write(f"MAIL FROM:<{SENDER}> SIZE={len(content)}\r\nRCPT TO:<{BOX}>\r\nDATA\r\n".encode())
+        self.writer.write(f"MAIL FROM:<{SENDER}>\r\nRCPT TO:<{BOX}>\r\nDATA\r\n".encode())
         for wanted in (250, 250, 354):
             code = await self.reply()
             if code != wanted:
@@ -207,7 +207,7 @@ async def serve_socle(directory: Path, url: str) -> None:
     base = await open_base(Settings(data=str(directory), database_url=url), url)
     authority = trustme.CA()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.issue_cert("127.0.0.1", common_name="127.0.0.1").configure_cert(tls)
     (directory / "ca.pem").write_bytes(authority.cert_pem.bytes())
     server = MailServer(MssanteService(base), tls=tls)
     await server.listen_lmtp(directory / "lmtp")
