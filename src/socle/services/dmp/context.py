@@ -16,6 +16,7 @@ from typing import Protocol
 from uuid import UUID
 
 import msgspec
+from lxml import etree
 
 from socle.platform.actor import Actor, ActorKind
 from socle.platform.audit import Action, AuditEvent, Outcome, Subject
@@ -62,8 +63,10 @@ class Verdict(msgspec.Struct, frozen=True):
 
 #: Judges one document before the transaction opens; raises ``SocleError`` when the policy is to refuse.
 Conformance = Callable[[bytes, DocumentEntry], Awaitable[Verdict | None]]
+#: The tree of a document's bytes, parsed once for all who ask.
+ReadTree = Callable[[bytes], etree._Element]
 #: Checks the XAdES signature of a submission, in a thread; raises ``SocleError``.
-SignatureCheck = Callable[[Submission], None]
+SignatureCheck = Callable[[Submission, ReadTree], None]
 #: Hands a notice to the holder's channels (mail, SMS, push).
 NoticeChannel = Callable[[Notice], Awaitable[None]]
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from lxml import etree
 
 from socle.platform.actor import Actor
 from socle.platform.audit import Action, Subject
@@ -39,6 +40,7 @@ from socle.standards.xds.model import (
     SubmissionSet,
     Visibility,
 )
+from socle.standards.xml import parse
 
 #: Objects written at the same time.
 _PARALLEL_PUTS = 8
@@ -85,12 +87,19 @@ async def submit(
 
 
 async def _prepare(ctx: DmpContext, submission: Submission, *, has_contents: bool) -> Prepared:
+    trees: dict[int, etree._Element] = {}
+
+    def read(content: bytes) -> etree._Element:
+        if id(content) not in trees:
+            trees[id(content)] = parse(content)
+        return trees[id(content)]
+
     def prepare() -> Prepared:
         prepared = prepare_feed(
-            submission, repository=ctx.base.settings.repository_unique_id, has_contents=has_contents
+            submission, repository=ctx.base.settings.repository_unique_id, has_contents=has_contents, read=read
         )
         if ctx.check_signature is not None:
-            ctx.check_signature(submission)
+            ctx.check_signature(submission, read)
         return prepared
 
     return await asyncio.to_thread(prepare)

@@ -19,6 +19,7 @@ from socle.services.dmp.domain import (
     ClosingReason,
     Door,
     Function,
+    Mandate,
     NoticeKind,
     Record,
     RecordSettings,
@@ -90,17 +91,21 @@ async def open_due(ctx: DmpContext, ins: Ins) -> None:
     await _change(ctx, BASE_ACTOR, ins, F.OPEN, F.OPEN, Door.JOB, opened)
 
 
-async def load_records(ctx: DmpContext, actor: Actor, holders: Sequence[tuple[Ins, date | None]]) -> int:
+async def load_records(
+    ctx: DmpContext,
+    actor: Actor,
+    holders: Sequence[tuple[Ins, date | None]],
+    mandates: Sequence[tuple[Ins, Mandate]],
+) -> int:
     """Opens many records at once, of people who have none; for the operator who moves in a population. Traced each."""
     now = ctx.base.clock()
-    loaded = 0
+    decision = decide(F.OPEN, actor, None, CallerRights(), now, ctx.policy)
+    if isinstance(decision, Refused):
+        raise refusal(decision.rule)
     async with ctx.base.database.transaction() as connection:
-        events = []
-        for ins, birth_date in holders:
-            decision = decide(F.OPEN, actor, None, CallerRights(), now, ctx.policy)
-            if isinstance(decision, Refused):
-                raise refusal(decision.rule)
-            record = Record(
+        known = await record_store.known_records(connection, [patient_key(ins) for ins, _ in holders])
+        records = [
+            Record(
                 patient_key=patient_key(ins),
                 ins=ins,
                 state=RecordState.ACTIVE,
@@ -108,20 +113,27 @@ async def load_records(ctx: DmpContext, actor: Actor, holders: Sequence[tuple[In
                 informed_at=now,
                 opened_at=now,
             )
-            if await record_store.add_record(connection, record):
-                loaded += 1
-                events.append(
-                    AuditEvent(
-                        actor=actor,
-                        action=Action.CREATE,
-                        transaction=F.OPEN.value,
-                        patient_key=record.patient_key,
-                        right=decision.rule,
-                        detail=Door.JOB.value,
-                    )
-                )
+            for ins, birth_date in holders
+            if patient_key(ins) not in known
+        ]
+        new = {record.patient_key for record in records}
+        await record_store.add_records(connection, records)
+        await record_store.put_mandates(
+            connection, [(patient_key(ins), mandate) for ins, mandate in mandates if patient_key(ins) in new]
+        )
+        events = (
+            AuditEvent(
+                actor=actor,
+                action=Action.CREATE,
+                transaction=F.OPEN.value,
+                patient_key=record.patient_key,
+                right=decision.rule,
+                detail=Door.JOB.value,
+            )
+            for record in records
+        )
         await ctx.base.audit.record(connection, *events)
-    return loaded
+    return len(records)
 
 
 def _opened(record: Record, now: datetime, settings: RecordSettings | None) -> Record:

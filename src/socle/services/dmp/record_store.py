@@ -74,19 +74,32 @@ async def state_of(connection: Connection, patient_key: UUID) -> RecordState:
 
 async def add_record(connection: Connection, record: Record) -> bool:
     """Stores a new record; ``False`` if there is one already."""
-    added = await QUERIES["add_record"].execute(
-        connection,
-        patient_key=record.patient_key,
-        matricule=record.ins.matricule,
-        oid=record.ins.oid,
-        state=record.state.value,
-        birth_date=record.birth_date,
-        settings=msgspec.json.encode(record.settings),
-        informed_at=record.informed_at,
-        opens_after=record.opens_after,
-        opened_at=record.opened_at,
-    )
-    return added == 1
+    return await QUERIES["add_record"].execute(connection, **_new_record(record)) == 1
+
+
+async def add_records(connection: Connection, records: Sequence[Record]) -> None:
+    """Stores many new records."""
+    await QUERIES["add_record"].execute_many(connection, [_new_record(record) for record in records])
+
+
+async def known_records(connection: Connection, keys: Sequence[UUID]) -> set[UUID]:
+    """Those of ``keys`` that have a record."""
+    rows = await QUERIES["known_records"].rows(connection, keys=list(keys))
+    return {UUID(int=row["patient_key"].int) for row in rows}
+
+
+def _new_record(record: Record) -> dict[str, object]:
+    return {
+        "patient_key": record.patient_key,
+        "matricule": record.ins.matricule,
+        "oid": record.ins.oid,
+        "state": record.state.value,
+        "birth_date": record.birth_date,
+        "settings": msgspec.json.encode(record.settings),
+        "informed_at": record.informed_at,
+        "opens_after": record.opens_after,
+        "opened_at": record.opened_at,
+    }
 
 
 async def change_record(connection: Connection, record: Record) -> None:
@@ -164,9 +177,18 @@ async def list_blocks(connection: Connection, patient_key: UUID) -> list[Block]:
 
 async def put_mandate(connection: Connection, patient_key: UUID, mandate: Mandate) -> None:
     """Lets someone act for the holder."""
-    values = msgspec.structs.asdict(mandate) | {"kind": mandate.kind.value, "scope": mandate.scope.value}
-    del values["revoked_at"]
-    await QUERIES["put_mandate"].execute(connection, patient_key=patient_key, **values)
+    await put_mandates(connection, [(patient_key, mandate)])
+
+
+async def put_mandates(connection: Connection, mandates: Sequence[tuple[UUID, Mandate]]) -> None:
+    """Lets people act for holders, many at once."""
+    rows = [
+        msgspec.structs.asdict(mandate) | {"patient_key": key, "kind": mandate.kind.value, "scope": mandate.scope.value}
+        for key, mandate in mandates
+    ]
+    for row in rows:
+        del row["revoked_at"]
+    await QUERIES["put_mandate"].execute_many(connection, rows)
 
 
 async def list_mandates(connection: Connection, patient_key: UUID) -> list[Mandate]:

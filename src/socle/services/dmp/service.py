@@ -167,9 +167,17 @@ class DmpService:
         """TD1.1: opens the record at once. ``DMPFound`` if it is open, ``DMPClosed`` if closed (reopen it)."""
         return await lifecycle.open_record(self.context, actor, ins, settings, door)
 
-    async def load_records(self, actor: Actor, holders: Sequence[tuple[Ins, date | None]]) -> int:
-        """Opens many records at once, of people who have none; returns how many. For operators."""
-        return await lifecycle.load_records(self.context, actor, holders)
+    async def load_records(
+        self,
+        actor: Actor,
+        holders: Sequence[tuple[Ins, date | None]],
+        mandates: Sequence[tuple[Ins, Mandate]] = (),
+    ) -> int:
+        """Opens many records at once, of people who have none, with their ``mandates``; returns how many.
+
+        For operators.
+        """
+        return await lifecycle.load_records(self.context, actor, holders, mandates)
 
     async def close_record(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from cryptography import x509
 
-from socle.services.dmp.context import SignatureCheck
+from socle.services.dmp.context import ReadTree, SignatureCheck
 from socle.standards.errors import InvalidContent, NotAuthenticated, Text
 from socle.standards.xades import find_signature, verify_submission_signature
 from socle.standards.xds.model import Submission
@@ -18,13 +18,13 @@ def signature_check(believe: Callable[[x509.Certificate], object]) -> SignatureC
     ``believe`` raises ``NotAuthenticated`` on a signer that is not believed now.
     """
 
-    def check(submission: Submission) -> None:
+    def check(submission: Submission, read: ReadTree) -> None:
         entry = find_signature(submission)
         content = None if entry is None else submission.contents.get(entry.entry_uuid)
         if content is None:
             return
         try:
-            verify_submission_signature(submission, content, check_certificate=believe)
+            verify_submission_signature(submission, content, check_certificate=believe, read=read)
         except NotAuthenticated as error:
             raise InvalidContent(
                 "XDSRepositoryError",

@@ -5,15 +5,17 @@ Pure and CPU-heavy: it runs in a thread, before the transaction opens.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from uuid import UUID, uuid4
 
 import msgspec
+from lxml import etree
 
 from socle.services.dmp.errors import invalid
 from socle.services.dmp.rules import is_signature, visibility_of
 from socle.services.dmp.store import to_urn, to_uuid
+from socle.standards.cda.document import open_document
 from socle.standards.cda.metadata import Severity, check_metadata, sha1_of, visibility_code
 from socle.standards.errors import Text
 from socle.standards.xds.errors import InvalidMetadata, XdsError
@@ -28,6 +30,7 @@ from socle.standards.xds.model import (
     Visibility,
 )
 from socle.standards.xds.validation import validate_submission
+from socle.standards.xml import parse
 
 A = AssociationType
 
@@ -54,8 +57,10 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-def prepare_feed(submission: Submission, *, repository: str, has_contents: bool) -> Prepared:
-    """The submission of new documents, checked by itself and against its documents.
+def prepare_feed(
+    submission: Submission, *, repository: str, has_contents: bool, read: Callable[[bytes], etree._Element] = parse
+) -> Prepared:
+    """The submission of new documents, checked by itself and against its documents, whose trees ``read`` gives.
 
     Raises ``InvalidMetadata`` with every broken rule, ``InvalidContent`` with the first that concerns one document.
     """
@@ -75,7 +80,7 @@ def prepare_feed(submission: Submission, *, repository: str, has_contents: bool)
             _check_elsewhere(entry, repository)
         else:
             entry = _measured(entry, content, repository)
-            warnings += _compare_with_cda(entry, content)
+            warnings += _compare_with_cda(entry, content, read)
         uuid = ids[entry.entry_uuid]
         documents.append(
             msgspec.structs.replace(entry, entry_uuid=uuid, logical_id=uuid, version=1, status=Status.APPROVED)
@@ -172,10 +177,10 @@ def _measured(entry: DocumentEntry, content: bytes, repository: str) -> Document
     return msgspec.structs.replace(entry, hash=digest, size=len(content), repository_unique_id=repository)
 
 
-def _compare_with_cda(entry: DocumentEntry, content: bytes) -> list[str]:
+def _compare_with_cda(entry: DocumentEntry, content: bytes, read: Callable[[bytes], etree._Element]) -> list[str]:
     if entry.mime_type not in _XML_TYPES or is_signature(entry):
         return []
-    found = check_metadata(entry, content)
+    found = check_metadata(entry, content, document=open_document(read(content)))
     errors = [
         XdsError(
             code=one.code,

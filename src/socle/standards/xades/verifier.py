@@ -82,11 +82,16 @@ def find_signature(submission: Submission) -> DocumentEntry | None:
 
 
 def verify_submission_signature(
-    submission: Submission, content: bytes, *, check_certificate: Callable[[x509.Certificate], object]
+    submission: Submission,
+    content: bytes,
+    *,
+    check_certificate: Callable[[x509.Certificate], object],
+    read: Callable[[bytes], etree._Element] = parse,
 ) -> SubmissionSignature:
     """The signature ``content`` of ``submission``, proven over its documents' contents.
 
-    ``check_certificate`` raises on a signer that is not believed. Raises ``InvalidContent`` with code
+    ``check_certificate`` raises on a signer that is not believed; ``read`` gives the tree of a document's bytes, for a
+    caller who has it already. Raises ``InvalidContent`` with code
     ``XDSRepositoryError`` and a sentence that says what does not hold.
     """
     try:
@@ -97,7 +102,7 @@ def verify_submission_signature(
     check_certificate(certificate)
     manifest, properties = _verify_value(root, certificate)
     signing_time = _check_signer(properties, certificate)
-    _check_manifest(manifest, submission)
+    _check_manifest(manifest, submission, read)
     return SubmissionSignature(certificate, signing_time)
 
 
@@ -181,7 +186,7 @@ def _check_signer(properties: etree._Element, certificate: x509.Certificate) -> 
     return moment
 
 
-def _check_manifest(manifest: etree._Element, submission: Submission) -> None:
+def _check_manifest(manifest: etree._Element, submission: Submission, read: Callable[[bytes], etree._Element]) -> None:
     signature = find_signature(submission)
     contents = {
         f"urn:oid:{entry.unique_id}": submission.contents.get(entry.entry_uuid)
@@ -207,7 +212,7 @@ def _check_manifest(manifest: etree._Element, submission: Submission) -> None:
                 f"the manifest names {uri}, which is not in the submission",
                 uri,
             )
-        if value is None or _decode(value) != _digest_document(reference, content):
+        if value is None or _decode(value) != _digest_document(reference, content, read):
             raise _refusal(
                 f"le document {uri} a changé depuis la signature",
                 f"the document {uri} changed since it was signed",
@@ -218,7 +223,7 @@ def _check_manifest(manifest: etree._Element, submission: Submission) -> None:
             raise _refusal(f"le manifeste ne cite pas {uri}", f"the manifest does not name {uri}", uri)
 
 
-def _digest_document(reference: etree._Element, content: bytes) -> bytes:
+def _digest_document(reference: etree._Element, content: bytes, read: Callable[[bytes], etree._Element]) -> bytes:
     method = reference.find(f"{{{DS}}}DigestMethod")
     digest = _digest_of(method)
     transforms = [item.get("Algorithm", "") for item in reference.iterfind(f"{{{DS}}}Transforms/{{{DS}}}Transform")]
@@ -227,7 +232,7 @@ def _digest_document(reference: etree._Element, content: bytes) -> bytes:
     if len(transforms) > 1 or transforms[0] not in _CANONICAL:
         raise _refusal("transformation inconnue dans le manifeste", "unknown transform in the manifest")
     try:
-        canonical = canonicalize_document(parse(content), with_comments=transforms[0] == C14N_WITH_COMMENTS)
+        canonical = canonicalize_document(read(content), with_comments=transforms[0] == C14N_WITH_COMMENTS)
     except (SocleError, etree.LxmlError) as error:
         raise _refusal(
             "un document à canonicaliser n'est pas du XML", "a document to canonicalise is not XML"
