@@ -57,6 +57,7 @@ from socle.services.ins import rest as ins_rest
 from socle.services.ins import soap as ins_soap
 from socle.services.ins import tasks as ins_tasks
 from socle.services.ins.service import InsService
+from socle.services.mssante import fhir as mssante_fhir
 from socle.services.mssante import process as mail_process
 from socle.services.mssante import tasks as mssante_tasks
 from socle.services.mssante.publication import DirectoryPublisher
@@ -154,6 +155,7 @@ def create_app(services: Services) -> Starlette:
             *_dmp_routes(services),
             *_portal_routes(services),
             *delivery_rest.routes(services.delivery, services.identity.authenticate),
+            *mssante_fhir.routes(services.mssante, holders=DirectoryPublisher(services.directory)),
             *(_sandbox_routes(services) if services.base.settings.is_sandbox else ()),
         ],
         middleware=[Middleware(Counted)],
@@ -236,6 +238,7 @@ PERIODIC = {
     "identity.sweep": timedelta(hours=1),
     "ins.sweep": timedelta(hours=6),
     "mssante.sweep": timedelta(days=1),
+    "mssante.refresh_whitelist": timedelta(hours=6),
     "audit.sign_heads": timedelta(days=1),
 }
 

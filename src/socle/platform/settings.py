@@ -69,6 +69,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     imaps_port: int = 2993
     #: Unix socket of the LMTP listener; empty: off.
     lmtp_socket: str = ""
+    #: White list of mail domains: ``https://…`` or a signed file, read every six hours; empty: no other operator.
+    mail_whitelist: str = ""
+    #: JSON file ``{"domain": {"host": "…", "port": 25}}`` of operators reached otherwise than by their MX.
+    mail_routes: str = ""
     #: ``host:port`` of a clamd that scans mail; empty: no scan.
     clamd: str = ""
     #: Issuer of professionals' tokens; empty: the base's own Pro Santé Connect.

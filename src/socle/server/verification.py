@@ -32,28 +32,27 @@ class Report(msgspec.Struct, frozen=True):
 
 
 async def verify_base(services: Services, *, sweep: bool = False, progress: bool = False) -> Report:
-    """Reads back every document and every chain of traces. With ``sweep``, removes old objects that nothing names.
-
-    Mail keeps its own objects; an object is an orphan only if no service refers to it.
+    """Reads back every document, every mail and every chain of traces. With ``sweep``, removes old objects that no
+    service refers to.
     """
     faults: list[str] = []
     documents = orphans = 0
     vault = services.base.objects
+    keepers = (services.dmp, services.mssante, services.delivery)
     with _bar(progress) as bar:
-        async for stored in services.dmp.stored_contents():
-            documents += 1
-            bar.advance(f"{documents} documents")
-            try:
-                content = await vault.get(stored.owner, stored.address)
-            except DamagedObject as fault:
-                faults.append(str(fault))
-                continue
-            if stored.sha1 and hashlib.sha1(content, usedforsecurity=False).hexdigest() != stored.sha1:
-                faults.append(f"object {stored.address} is not what was submitted")
+        for keeper in keepers:
+            async for stored in keeper.stored_contents():
+                documents += 1
+                bar.advance(f"{documents} documents")
+                try:
+                    content = await vault.get(stored.owner, stored.address)
+                except DamagedObject as fault:
+                    faults.append(str(fault))
+                    continue
+                if stored.sha1 and hashlib.sha1(content, usedforsecurity=False).hexdigest() != stored.sha1:
+                    faults.append(f"object {stored.address} is not what was submitted")
         async for kept in vault.backend.list():
-            if not await services.dmp.is_stored(kept.owner, kept.address) and not await services.mssante.is_stored(
-                kept.owner, kept.address
-            ):
+            if not any([await keeper.is_stored(kept.owner, kept.address) for keeper in keepers]):
                 orphans += 1
                 if sweep and kept.age_s > _ORPHAN_AGE_S:
                     await vault.delete(kept.owner, kept.address)

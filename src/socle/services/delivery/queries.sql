@@ -33,3 +33,7 @@ WHERE patient_key = :patient_key AND delivery_id = :delivery_id AND address = :a
 -- name: list_contents
 -- Every document kept here.
 SELECT patient_key, object FROM delivery;
+
+-- name: find_object
+-- Whether an act refers to an object.
+SELECT 1 FROM delivery WHERE patient_key = :patient_key AND object = :object LIMIT 1;

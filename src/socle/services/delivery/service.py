@@ -173,6 +173,11 @@ class DeliveryService:
             for row in await QUERIES["list_contents"].rows(connection):
                 yield StoredContent(row["patient_key"], row["object"])
 
+    async def is_stored(self, owner: UUID, address: str) -> bool:
+        """Whether an act refers to this object of the vault."""
+        async with self.base.database.connection() as connection:
+            return await QUERIES["find_object"].row(connection, patient_key=owner, object=address) is not None
+
     async def _addresses(self, actor: Actor, order: Order, header: Header) -> list[str]:
         addresses = [str(parse_address(text)) for text in order.to]
         if order.to_patient:

@@ -156,6 +156,8 @@ async def serve(
     ``tls`` is the server context (client certificates optional), ``relay_tls`` the client context towards operators.
     """
     settings = service.base.settings
+    if routes is None and settings.mail_routes:
+        routes = read_routes(await asyncio.to_thread(Path(settings.mail_routes).read_bytes))
     server = MailServer(service, tls=tls, relay_tls=relay_tls, routes=routes)
     host = settings.host
     if settings.submission_port:

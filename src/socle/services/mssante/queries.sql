@@ -228,9 +228,10 @@ SELECT uid, object, size_bytes, summary, thread, message_hash, flags, received_a
 WHERE mailbox_key = :mailbox_key AND folder_id = :folder_id AND uid = ANY(:uids::bigint[]) ORDER BY uid FOR SHARE;
 
 -- name: is_object_used
--- Whether a message or a queue row still refers to an object.
+-- Whether a row still refers to an object.
 SELECT EXISTS (SELECT 1 FROM mss_message WHERE mailbox_key = :owner AND object = :object)
-    OR EXISTS (SELECT 1 FROM mss_queue WHERE owner_key = :owner AND object = :object) AS is_used;
+    OR EXISTS (SELECT 1 FROM mss_queue WHERE owner_key = :owner AND object = :object)
+    OR EXISTS (SELECT 1 FROM mss_quarantine WHERE owner_key = :owner AND object = :object) AS is_used;
 
 -- name: list_objects
 -- Every object to which a row refers, in order, page by page.

@@ -20,7 +20,15 @@ async def sweep(service: MssanteService, _payload: bytes) -> None:
     await service.sweep()
 
 
+async def refresh_whitelist(service: MssanteService, _payload: bytes) -> None:
+    """Reads the white list again; the former stays in force when it cannot be read or is refused."""
+    source = service.base.settings.mail_whitelist
+    if source:
+        await service.trust_list.refresh(source)
+
+
 TASKS: Final[dict[str, Callable[[MssanteService, bytes], Awaitable[None]]]] = {
     "mssante.publish": publish,
     "mssante.sweep": sweep,
+    "mssante.refresh_whitelist": refresh_whitelist,
 }
