@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 
 import msgspec
 
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode
 from socle.platform.base import Base
 from socle.sandbox import cast
-from socle.sandbox.domain import Population
+from socle.sandbox.domain import Patient, Population
 from socle.sandbox.population import invent_population
 from socle.services.directory.service import DirectoryService
-from socle.services.dmp.domain import Door, Mandate, MandateKind, MandateScope
+from socle.services.dmp.domain import Mandate, MandateKind, MandateScope
 from socle.services.dmp.service import DmpService
 from socle.services.identity.accounts import citizen_account
 from socle.services.identity.personas import Persona
 from socle.services.identity.service import IdentityService
 from socle.services.ins.service import InsService
 from socle.standards.errors import Forbidden, Text
-from socle.standards.ids.traits import to_calendar
+from socle.standards.ids.ins import Ins
+from socle.standards.ids.traits import Traits, to_calendar
 
 #: Patients that one transaction loads.
 _CHUNK = 2_000
@@ -90,33 +92,41 @@ async def populate(
     )
 
 
+def _chunks(patients: tuple[Patient, ...]) -> Iterator[tuple[Patient, ...]]:
+    return (patients[start : start + _CHUNK] for start in range(0, len(patients), _CHUNK))
+
+
 async def _load_patients(ins: InsService, population: Population, progress: Progress) -> int:
-    persons = [patient.person for patient in population.patients]
-    new = 0
-    for start in range(0, len(persons), _CHUNK):
-        new += await ins.load(POPULATOR, persons[start : start + _CHUNK])
-        progress("load", min(start + _CHUNK, len(persons)), len(persons))
+    done = new = 0
+    for chunk in _chunks(population.patients):
+        new += await ins.load(POPULATOR, [patient.person for patient in chunk])
+        done += len(chunk)
+        progress("load", done, len(population.patients))
     return new
 
 
 async def _open_records(dmp: DmpService, population: Population, progress: Progress) -> None:
     """Opens everybody's record, and gives parents a mandate over that of their children."""
-    holders = [(patient.ins, to_calendar(patient.person.traits.birth_date)) for patient in population.patients]
-    fresh: set[int] = set()
-    for start in range(0, len(holders), _CHUNK):
-        if await dmp.load_records(POPULATOR, holders[start : start + _CHUNK]):
-            fresh.update(range(start, min(start + _CHUNK, len(holders))))
-        progress("open", min(start + _CHUNK, len(holders)), len(holders))
-    names = {patient.ins: patient.person.traits for patient in population.patients}
-    for number in sorted(fresh):
-        patient = population.patients[number]
-        for guardian in patient.guardians:
-            traits = names.get(guardian)
-            mandate = Mandate(
-                agent_id=str(citizen_account(guardian)),
-                kind=MandateKind.PARENT,
-                scope=MandateScope.MANAGE,
-                name=f"{traits.first_given_name} {traits.birth_name}" if traits else "Parent",
-                starts_at=dmp.context.base.clock(),
-            )
-            await dmp.give_mandate(POPULATOR, patient.ins, mandate, door=Door.SANDBOX)
+    traits = {patient.ins: patient.person.traits for patient in population.patients}
+    now = dmp.context.base.clock()
+    done = 0
+    for chunk in _chunks(population.patients):
+        holders = [(patient.ins, to_calendar(patient.person.traits.birth_date)) for patient in chunk]
+        mandates = [
+            (patient.ins, _parental_mandate(guardian, traits[guardian], now))
+            for patient in chunk
+            for guardian in patient.guardians
+        ]
+        await dmp.load_records(POPULATOR, holders, mandates)
+        done += len(chunk)
+        progress("open", done, len(population.patients))
+
+
+def _parental_mandate(guardian: Ins, traits: Traits, now: datetime) -> Mandate:
+    return Mandate(
+        agent_id=str(citizen_account(guardian)),
+        kind=MandateKind.PARENT,
+        scope=MandateScope.MANAGE,
+        name=f"{traits.first_given_name} {traits.birth_name}",
+        starts_at=now,
+    )
