@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from socle.services.dmp.submission import prepare_feed
 from socle.standards.errors import SocleError
 from socle.standards.fhir.json_codec import decode_json, encode_json
-from socle.standards.fhir.pdsm.bundles import Target, bundle_of, submission_of
+from socle.standards.fhir.pdsm.bundles import bundle_of
+from socle.standards.fhir.pdsm.submissions import Target, submission_of
 from socle.standards.fhir.resources import Bundle
 from socle.standards.soap import read_message, write_message
 from socle.standards.xds.messages import read_provide_request, write_provide_request

@@ -14,14 +14,9 @@ from hypothesis import strategies as st
 
 from socle.standards.errors import InvalidContent, SocleError
 from socle.standards.fhir.json_codec import decode_json, encode_json
-from socle.standards.fhir.pdsm.bundles import (
-    Target,
-    bundle_of,
-    publication_of,
-    references_of,
-    submission_of,
-)
+from socle.standards.fhir.pdsm.bundles import bundle_of
 from socle.standards.fhir.pdsm.documents import document_entry_of, document_reference_of
+from socle.standards.fhir.pdsm.submissions import Target, publication_of, references_of, submission_of
 from socle.standards.fhir.pdsm.systems import code_of, coding_of
 from socle.standards.fhir.pdsm.times import to_date_time, to_dtm
 from socle.standards.fhir.resources import Bundle, DocumentReference

@@ -70,7 +70,9 @@ from socle.services.dmp.service import DmpService
 from socle.standards.errors import Conflict, MalformedInput, NotFound, Text
 from socle.standards.fhir.bundle import searchset
 from socle.standards.fhir.outcome import warnings
-from socle.standards.fhir.pdsm.bundles import (
+from socle.standards.fhir.pdsm.documents import Relation, binary_id, document_reference_of, fhir_id, reference_only
+from socle.standards.fhir.pdsm.lists import list_of_folder, list_of_set
+from socle.standards.fhir.pdsm.submissions import (
     Target,
     patch_targets_of,
     publication_of,
@@ -78,8 +80,6 @@ from socle.standards.fhir.pdsm.bundles import (
     submission_of,
     target_of,
 )
-from socle.standards.fhir.pdsm.documents import Relation, binary_id, document_reference_of, fhir_id, reference_only
-from socle.standards.fhir.pdsm.lists import list_of_folder, list_of_set
 from socle.standards.fhir.pdsm.systems import is_oid
 from socle.standards.fhir.resources import (
     AnyResource,

@@ -4,8 +4,8 @@
     ``DocumentReference`` and ``DocumentEntry``.
 ``lists``
     ``List`` and ``SubmissionSet`` or ``Folder``.
-``bundles``
-    ITI-65 transaction bundles and ITI-105 simplified publication, and ``Submission``.
+``bundles``, ``submissions``
+    ``Submission`` to ITI-65 transaction bundle; bundle or ITI-105 publication to ``Submission``.
 ``people``, ``systems``, ``times``, ``vocabulary``
     Contained persons and structures, coding schemes, times, canonical URLs.
 
