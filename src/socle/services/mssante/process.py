@@ -15,6 +15,7 @@ import structlog
 
 from socle.services.mssante.antivirus import Antivirus, choose_antivirus
 from socle.services.mssante.imap_session import ImapSession
+from socle.services.mssante.policy import serve_policy
 from socle.services.mssante.relay import Relay, Route, SmtpCarrier
 from socle.services.mssante.service import MssanteService
 from socle.services.mssante.smtp_session import Door, RateLimiter, SmtpSession
@@ -62,10 +63,13 @@ class MailServer:
         return await self._listen(self._serve_imap, "imap", host, port, is_implicit_tls=is_implicit_tls)
 
     async def listen_lmtp(self, path: Path) -> None:
-        """Listens for LMTP on a Unix socket, for a front on this machine."""
+        """Listens on two Unix sockets for a front on this machine: LMTP at ``path``, its policy at ``path.policy``."""
+        await self._listen_unix(partial(self._serve_smtp, Door.LMTP), path)
+        await self._listen_unix(partial(serve_policy, self.service), path.with_name(f"{path.name}.policy"))
+
+    async def _listen_unix(self, serve: Callable[[Wire], Awaitable[None]], path: Path) -> None:
         await asyncio.to_thread(path.unlink, missing_ok=True)
         loop = asyncio.get_running_loop()
-        serve = partial(self._serve_smtp, Door.LMTP)
         server = await loop.create_unix_server(lambda: Wire(serve, self._limits["smtp"]), str(path))
         await asyncio.to_thread(os.chmod, path, 0o660)
         self._servers.append(server)
