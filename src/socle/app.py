@@ -185,8 +185,8 @@ def _portal_routes(services: Services) -> list[BaseRoute]:
     citizens = CitizenLogins(services.identity, services.dmp, services.ins)
     desk = DeskLogins(services.identity)
     return [
-        *citizen_pages.routes(citizens, services.dmp, services.reading, services.ins),
-        *professional_pages.routes(desk, services.dmp, services.reading, services.ins),
+        *citizen_pages.routes(citizens, services.dmp, services.reading, services.ins, services.mssante),
+        *professional_pages.routes(desk, services.dmp, services.reading, services.ins, services.mssante),
         *operator_pages.routes(OperatorLogins(services.identity), services.base),
     ]
 

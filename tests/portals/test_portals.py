@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from starlette.requests import Request
 from socle.app import Services, create_services
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode, Purpose
 from socle.platform.base import Base
+from socle.platform.patient_key import owner_key
 from socle.portals import pages
 from socle.portals.citizen.routes import routes as citizen_routes
 from socle.portals.deposit import as_pdf, cda_submission
@@ -27,6 +29,7 @@ from socle.portals.professional.routes import routes as professional_routes
 from socle.portals.visit import Choice, Visit
 from socle.services.dmp.domain import AuthorizationAction
 from socle.services.ins.domain import Person
+from socle.services.mssante.domain import Mailbox, MailboxKind, MailboxState
 from socle.standards.ids.ins import OID_NIR_TEST, Ins
 from socle.standards.ids.traits import Traits
 
@@ -93,8 +96,8 @@ class Portal:
         self.desk = GivenVisits(Visit(actor=DOCTOR, csrf="token", name="Dr Test"))
         routes = [
             *pages.routes(),
-            *citizen_routes(citizen, services.dmp, services.reading, services.ins),
-            *professional_routes(self.desk, services.dmp, services.reading, services.ins),
+            *citizen_routes(citizen, services.dmp, services.reading, services.ins, services.mssante),
+            *professional_routes(self.desk, services.dmp, services.reading, services.ins, services.mssante),
         ]
         transport = httpx.ASGITransport(app=Starlette(routes=routes))
         self.browser = httpx.AsyncClient(transport=transport, base_url="http://socle", follow_redirects=True)
@@ -297,3 +300,34 @@ async def test_the_operator_sees_the_base_and_looking_at_traces_is_a_trace(porta
         assert "audit.search" in (await browser.get("/operateur/traces?qui=op")).text
         visits.visit = msgspec.structs.replace(visits.visit, actor=DOCTOR)
         assert (await browser.get("/operateur/traces")).status_code == 403
+
+
+async def test_a_doctor_writes_to_a_citizen_who_reads_and_answers_until_the_exchange_is_closed(portal: Portal) -> None:
+    mssante = portal.services.mssante
+    domain = portal.services.base.settings.mail_domain
+    await mssante.create(OPERATOR, mailbox(f"camille.test@{domain}", DOCTOR.id, portal.services.base.clock()))
+    citizen = await mssante.open_citizen_box(INS, "Dominique")
+    sent = await portal.post("/pro/messages/ecrire", to=citizen.address, subject="Vos résultats", text="Tout va bien.")
+    assert "Message envoyé" in sent
+    threads = await portal.get("/espace/messages")
+    assert "Vos résultats" in threads
+    thread = threads.split('href="/espace/messages/')[1].split('"')[0]
+    assert "Tout va bien." in await portal.get(f"/espace/messages/{thread}")
+    assert "Message envoyé" in await portal.post(f"/espace/messages/{thread}/repondre", text="Merci docteur.")
+    assert "Merci docteur." in await portal.get(
+        "/pro/messages/"
+        + (await portal.get("/pro/messages")).split('class="what"><a href="/pro/messages/')[1].split('"')[0]
+    )
+
+
+def mailbox(address: str, person_id: str, now: datetime) -> Mailbox:
+    return Mailbox(
+        key=owner_key("mailbox", address),
+        address=address,
+        kind=MailboxKind.PERSONAL,
+        state=MailboxState.ACTIVE,
+        quota_bytes=10_000_000,
+        created_at=now,
+        display_name="Dr_Camille_TEST",
+        person_id=person_id,
+    )

@@ -8,14 +8,18 @@ from socle.portals.citizen.account import AccountPages
 from socle.portals.citizen.documents import DocumentPages
 from socle.portals.citizen.health import HealthPages
 from socle.portals.citizen.rights import RightPages
+from socle.portals.messages import MessagePages
 from socle.portals.results import ResultPages
 from socle.portals.visit import Visits, guarded
 from socle.services.dmp.service import DmpService
 from socle.services.ins.service import InsService
+from socle.services.mssante.service import MssanteService
 from socle.services.reading.service import ReadingService
 
 
-def routes(visits: Visits, dmp: DmpService, reading: ReadingService, ins: InsService) -> list[BaseRoute]:
+def routes(
+    visits: Visits, dmp: DmpService, reading: ReadingService, ins: InsService, mssante: MssanteService
+) -> list[BaseRoute]:
     """The pages at ``/espace``. None of them knows a table."""
     guard = guarded(visits, "espace/base.html")
     documents = DocumentPages(dmp, reading, ins)
@@ -25,6 +29,7 @@ def routes(visits: Visits, dmp: DmpService, reading: ReadingService, ins: InsSer
     )
     rights = RightPages(dmp)
     account = AccountPages(visits, dmp, reading)
+    messages = MessagePages(mssante, base="espace/base.html", path="/espace/messages")
     pages = [
         ("GET", "", documents.home),
         ("GET", "/documents", documents.timeline),
@@ -55,5 +60,9 @@ def routes(visits: Visits, dmp: DmpService, reading: ReadingService, ins: InsSer
         ("POST", "/compte/fermer", account.close),
         ("POST", "/compte/rouvrir", account.reopen),
         ("GET", "/compte/export.zip", account.export),
+        ("GET", "/messages", messages.threads),
+        ("GET", "/messages/{thread}", messages.thread),
+        ("POST", "/messages/{thread}/repondre", messages.answer),
+        ("GET", "/messages/piece/{folder:int}/{uid:int}/{number:int}", messages.attachment),
     ]
     return [Route(f"/espace{path}", guard(page), methods=[method]) for method, path, page in pages]

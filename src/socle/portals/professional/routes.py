@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute, Route
 
+from socle.portals.messages import MessagePages
 from socle.portals.professional.feed import FeedPages
 from socle.portals.professional.patients import PatientPages
 from socle.portals.professional.record import RecordPages
@@ -11,10 +12,13 @@ from socle.portals.results import ResultPages
 from socle.portals.visit import Desk, guarded
 from socle.services.dmp.service import DmpService
 from socle.services.ins.service import InsService
+from socle.services.mssante.service import MssanteService
 from socle.services.reading.service import ReadingService
 
 
-def routes(desk: Desk, dmp: DmpService, reading: ReadingService, ins: InsService) -> list[BaseRoute]:
+def routes(
+    desk: Desk, dmp: DmpService, reading: ReadingService, ins: InsService, mssante: MssanteService
+) -> list[BaseRoute]:
     """The pages at ``/pro``. None of them knows a table."""
     guard = guarded(desk, "pro/base.html")
     patients = PatientPages(desk, dmp, ins)
@@ -23,6 +27,7 @@ def routes(desk: Desk, dmp: DmpService, reading: ReadingService, ins: InsService
     results = ResultPages(
         dmp, reading, base="pro/base.html", results="/pro/dossier/analyses", documents="/pro/dossier/documents"
     )
+    messages = MessagePages(mssante, base="pro/base.html", path="/pro/messages")
     pages = [
         ("GET", "", patients.home),
         ("POST", "/exercice", patients.choose),
@@ -42,5 +47,11 @@ def routes(desk: Desk, dmp: DmpService, reading: ReadingService, ins: InsService
         ("POST", "/dossier/documents/{id:uuid}/changer", record.change),
         ("GET", "/dossier/alimenter", feed.form),
         ("POST", "/dossier/alimenter", feed.send),
+        ("GET", "/messages", messages.threads),
+        ("GET", "/messages/ecrire", messages.write),
+        ("POST", "/messages/ecrire", messages.send),
+        ("GET", "/messages/{thread}", messages.thread),
+        ("POST", "/messages/{thread}/repondre", messages.answer),
+        ("GET", "/messages/piece/{folder:int}/{uid:int}/{number:int}", messages.attachment),
     ]
     return [Route(f"/pro{path}", guard(page), methods=[method]) for method, path, page in pages]
