@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -51,14 +52,14 @@ from socle.standards.cda.entries import read_attachment, read_clinical_content
 from socle.standards.cda.header import read_header
 from socle.standards.errors import InvalidContent, MalformedInput
 
-_WORDS = st.text("abcdéèç 'ABCD<>&-", min_size=1, max_size=14).map(lambda text: " ".join(f"m{text}z".split()))
+_WORDS = st.text("aé 'B<&-", min_size=1, max_size=5).map(lambda text: " ".join(f"m{text}z".split()))
 _OIDS = st.sampled_from(["2.16.840.1.113883.6.1", "2.16.840.1.113883.6.96", "1.2.250.1.213.2.3.1"])
 _CODED = st.builds(Concept, _WORDS.map(lambda text: text.replace(" ", "")), _OIDS, _WORDS)
 _WORDED = st.builds(lambda text: Concept(original_text=text), _WORDS)
 _CONCEPTS = st.one_of(_CODED, _WORDED)
-_UUIDS = st.uuids().map(lambda value: Identifier(str(value).upper()))
-_DAYS = st.dates().filter(lambda day: day.year > 1900).map(lambda day: Moment(day.strftime("%Y%m%d")))
-_DECIMALS = st.decimals(min_value=0, max_value=9999, places=2).map(str)
+_UUIDS = st.integers(0, 2**20).map(lambda number: Identifier(f"5C1A9F00-6A1E-4B7C-9C11-{number:012X}"))
+_DAYS = st.dates(date(1901, 1, 1), date(2099, 12, 31)).map(lambda day: Moment(day.strftime("%Y%m%d")))
+_DECIMALS = st.integers(0, 10**6).map(lambda number: f"{number / 100:.2f}")
 _UNITS = st.sampled_from(["g/dL", "mmol/L", "mg", ""])
 _QUANTITIES = st.builds(Quantity, _DECIMALS, _UNITS)
 _RANGES = st.builds(QuantityRange, _QUANTITIES, _QUANTITIES)
@@ -213,7 +214,7 @@ _SYNTHESIS: dict[str, tuple[str, st.SearchStrategy[Any]]] = {
 
 
 @pytest.mark.parametrize("argument", _SYNTHESIS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_a_synthesis_is_read_back_equal(frame: Frame, argument: str, data: st.DataObject) -> None:
     kind, strategy = _SYNTHESIS[argument]
@@ -243,7 +244,7 @@ _RESULTS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(results=st.lists(_RESULTS, min_size=1, max_size=4), panel=st.none() | _CODED)
 def test_laboratory_results_are_read_back_equal(
     frame: Frame, small_pdf: bytes, results: list[Observation], panel: Concept | None
@@ -274,7 +275,7 @@ def test_a_previous_result_is_read_back_with_the_result(frame: Frame, small_pdf:
     assert msgspec.structs.replace(read, id=None) == newer
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(lines=st.lists(_medications("57828-6", is_order=True), min_size=1, max_size=2).map(tuple))
 def test_prescription_lines_are_read_back_equal(frame: Frame, small_pdf: bytes, lines: tuple[Medication, ...]) -> None:
     built = build_prescription(frame, lines, number="01ABC", pdf=small_pdf)
@@ -284,14 +285,11 @@ def test_prescription_lines_are_read_back_equal(frame: Frame, small_pdf: bytes, 
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    steps=st.lists(_steps(with_period=True), min_size=2, max_size=3).map(tuple),
-    line=_medications("57828-6", is_order=True),
-)
+@given(steps=st.lists(_steps(with_period=True), min_size=2, max_size=3).map(tuple))
 def test_the_steps_of_a_progressive_posology_are_read_back_in_order(
-    frame: Frame, small_pdf: bytes, steps: tuple[Dosage, ...], line: Medication
+    frame: Frame, small_pdf: bytes, steps: tuple[Dosage, ...]
 ) -> None:
-    line = msgspec.structs.replace(line, steps=steps)
+    line = Medication(product=Product(name="FER EXEMPLE"), steps=steps, is_order=True)
     (read,) = read_clinical_content(build_prescription(frame, (line,), number="1", pdf=small_pdf)).medications
     assert tuple(msgspec.structs.replace(step, text="") for step in read.steps) == steps
 
@@ -318,7 +316,7 @@ _VACCINATIONS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(vaccinations=st.lists(_VACCINATIONS, min_size=1, max_size=3).map(tuple))
 def test_vaccinations_are_read_back_equal(frame: Frame, vaccinations: tuple[Vaccination, ...]) -> None:
     assert read_clinical_content(build_vaccinations(frame, vaccinations)).vaccinations == vaccinations
@@ -339,7 +337,7 @@ _DISPENSATIONS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(dispensations=st.lists(_DISPENSATIONS, min_size=1, max_size=2).map(tuple))
 def test_dispensations_are_read_back_equal(frame: Frame, dispensations: tuple[Dispensation, ...]) -> None:
     assert read_clinical_content(build_dispensation(frame, dispensations)).dispensations == dispensations

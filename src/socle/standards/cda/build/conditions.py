@@ -11,16 +11,12 @@ from collections.abc import Iterable, Sequence
 from lxml import etree
 
 from socle.standards.cda.build.header import write_assigned
-from socle.standards.cda.build.scribe import Cell, Row, Scribe, reference, table
+from socle.standards.cda.build.scribe import LOINC, Cell, Row, Scribe, reference, table
 from socle.standards.cda.build.writer import Node, cda, concept, interval, observed_value, templates
 from socle.standards.cda.clinical import Allergy, FamilyHistory, Observation, Problem, Procedure
 from socle.standards.cda.datatypes import Concept, Interval
+from socle.standards.cda.templates import CCD, FRE, PCC
 from socle.standards.cda.words import say_concept, say_interval, say_person, say_value
-
-FRE = "1.2.250.1.213.1.1.3"
-PCC = "1.3.6.1.4.1.19376.1.5.3.1.4"
-CCD = "2.16.840.1.113883.10.20.1"
-LOINC = "2.16.840.1.113883.6.1"
 
 #: What qualifies a problem or an allergy: attribute → (templates, code).
 _QUALIFIERS = {
@@ -77,7 +73,7 @@ def procedures(scribe: Scribe, values: Sequence[Procedure]) -> tuple[etree._Elem
             interval("effectiveTime", value.time),
             [concept("targetSiteCode", site) for site in value.sites],
             _performer(value),
-            [_reason(scribe, reason) for reason in value.reasons],
+            [reason_act(scribe, reason) for reason in value.reasons],
             classCode="PROC",
             moodCode="INT" if value.is_order else "EVN",
             negationInd="true" if value.is_negated else None,
@@ -309,7 +305,8 @@ def _performer(value: Procedure) -> Node:
     return cda("performer", write_assigned("assignedEntity", value.performer), typeCode="PRF")
 
 
-def _reason(scribe: Scribe, reason: Concept) -> etree._Element:
+def reason_act(scribe: Scribe, reason: Concept) -> etree._Element:
+    """The relation that gives the reason of an act or a treatment (FRE.36)."""
     act = cda(
         "act",
         templates(f"{PCC}.4.1", f"{FRE}.36"),

@@ -11,10 +11,9 @@ from lxml import etree
 from socle.standards.cda.build.scribe import LOINC, Cell, Row, Scribe, paragraphs, reference, table
 from socle.standards.cda.build.writer import Node, cda, concept, interval, templates
 from socle.standards.cda.datatypes import Concept, Interval
+from socle.standards.cda.templates import DIC, FRE
 from socle.standards.cda.words import say_concept, say_interval
 
-DIC = "1.2.840.10008.9"
-FRE = "1.2.250.1.213.1.1.3"
 DCM = "1.2.840.10008.2.16.4"
 _MODALITY = Concept("121139", DCM, "Modalité")
 

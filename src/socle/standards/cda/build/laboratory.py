@@ -16,10 +16,8 @@ from socle.standards.cda.build.scribe import MODELS, Cell, Row, Scribe, table
 from socle.standards.cda.build.writer import cda, concept, interval, observed_value, quantity_range, templates
 from socle.standards.cda.clinical import Observation, ReferenceRange
 from socle.standards.cda.datatypes import Concept, Interval
+from socle.standards.cda.templates import FRE, LAB
 from socle.standards.cda.words import interpret, say_concept, say_interval, say_reference_range, say_value
-
-LAB = "1.3.6.1.4.1.19376.1.3"
-FRE = "1.2.250.1.213.1.1.3"
 
 
 class Chapter(msgspec.Struct, frozen=True):

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from lxml import etree
 
-from socle.standards.cda.build.conditions import CCD, FRE, PCC
+from socle.standards.cda.build.conditions import reason_act
 from socle.standards.cda.build.posology import administration, numbered, subordinate
-from socle.standards.cda.build.products import PHM, product
+from socle.standards.cda.build.products import product
 from socle.standards.cda.build.scribe import Cell, Row, Scribe, facts, reference, table
 from socle.standards.cda.build.writer import (
     cda,
@@ -30,6 +30,7 @@ from socle.standards.cda.clinical import (
     Terms,
 )
 from socle.standards.cda.datatypes import Concept, Interval, Moment
+from socle.standards.cda.templates import CCD, FRE, PCC, PHM
 from socle.standards.cda.words import say_concept, say_interval, say_posology, say_quantity
 
 _TA = "1.2.250.1.213.1.1.4.322"
@@ -63,7 +64,7 @@ def treatments(scribe: Scribe, values: Sequence[Medication]) -> tuple[etree._Ele
         relations = [subordinate(scribe, step, rank, "42.1", cell) for rank, step in numbered(value.steps)]
         if patient:
             relations.append(_instruction(patient, "PINSTRUCT", f"{CCD}.49", f"{PCC}.3", f"{FRE}.33"))
-        relations.extend(_reason(scribe, reason) for reason in value.reasons)
+        relations.extend(reason_act(scribe, reason) for reason in value.reasons)
         entries.append(cda("entry", administration(scribe, value, cell, roots, relations, mood="EVN")))
     return table(["Période", "Médicament", "Posologie", "Voie", "Consigne"], rows), entries
 
@@ -105,7 +106,7 @@ def prescriptions(
             relations.append(_instruction(patient, "PINSTRUCT", f"{CCD}.49", f"{PCC}.3", f"{FRE}.33"))
         if dispenser:
             relations.append(_instruction(dispenser, "FINSTRUCT", f"{CCD}.43", f"{PCC}.3.1", f"{FRE}.34"))
-        relations.extend(_reason(scribe, each) for each in value.reasons)
+        relations.extend(reason_act(scribe, each) for each in value.reasons)
         if terms.quantity is not None:
             relations.append(_quantity(terms))
         relations.append(_substitution(terms, reason))
@@ -227,18 +228,6 @@ def _instruction(cell: Cell | str, code: str, *roots: str) -> etree._Element:
         moodCode="INT",
     )
     return cda("entryRelationship", act, typeCode="SUBJ", inversionInd="true")
-
-
-def _reason(scribe: Scribe, reason: Concept) -> etree._Element:
-    act = cda(
-        "act",
-        templates(f"{PCC}.4.1", f"{FRE}.36"),
-        scribe.identifier(),
-        concept("code", reason),
-        classCode="ACT",
-        moodCode="EVN",
-    )
-    return cda("entryRelationship", act, typeCode="RSON")
 
 
 def _quantity(terms: Terms) -> etree._Element:

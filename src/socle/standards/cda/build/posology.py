@@ -10,12 +10,12 @@ from typing import Final
 
 from lxml import etree
 
-from socle.standards.cda.build.conditions import FRE
 from socle.standards.cda.build.products import no_product, product
 from socle.standards.cda.build.scribe import Cell, Scribe, reference
 from socle.standards.cda.build.writer import Node, cda, concept, interval, quantity, quantity_range, ratio, templates
 from socle.standards.cda.clinical import Dosage, Frequency, Medication
 from socle.standards.cda.datatypes import Concept, Interval
+from socle.standards.cda.templates import FRE
 
 _DRUG: Final = Concept("DRUG", "2.16.840.1.113883.5.4", "Médicament")
 

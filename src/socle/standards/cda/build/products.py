@@ -9,13 +9,12 @@ from typing import Final
 
 from lxml import etree
 
-from socle.standards.cda.build.conditions import CCD, FRE, PCC
 from socle.standards.cda.build.scribe import Cell
 from socle.standards.cda.build.writer import cda, concept, quantity, templates
 from socle.standards.cda.clinical import Ingredient, Product
+from socle.standards.cda.templates import CCD, FRE, PCC, PHM
 from socle.standards.cda.words import say_concept
 
-PHM: Final = "1.3.6.1.4.1.19376.1.9.1"
 PHARM: Final = "{urn:ihe:pharm:medication}"
 
 

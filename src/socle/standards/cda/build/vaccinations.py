@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from lxml import etree
 
-from socle.standards.cda.build.conditions import CCD, FRE, PCC, comment_act, reaction
+from socle.standards.cda.build.conditions import comment_act, reaction
 from socle.standards.cda.build.header import write_assigned
 from socle.standards.cda.build.products import product
 from socle.standards.cda.build.scribe import Cell, Row, Scribe, reference, table
@@ -17,6 +17,7 @@ from socle.standards.cda.build.writer import cda, concept, interval, moment, qua
 from socle.standards.cda.clinical import Vaccination
 from socle.standards.cda.datatypes import Concept, Interval, Moment
 from socle.standards.cda.header import Assigned
+from socle.standards.cda.templates import CCD, FRE, PCC
 from socle.standards.cda.words import say_concept, say_interval, say_person
 
 

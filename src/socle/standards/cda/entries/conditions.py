@@ -22,10 +22,9 @@ from socle.standards.cda.datatypes import (
 )
 from socle.standards.cda.entries.values import has_template, read_comment, read_performer, related
 from socle.standards.cda.narrative import Narrative
+from socle.standards.cda.templates import FRE, PCC
 
-_FRE: Final = "1.2.250.1.213.1.1.3."
-_PCC: Final = "1.3.6.1.4.1.19376.1.5.3.1.4."
-_CONCERN: Final = (_PCC + "5.1", _PCC + "5.2", _PCC + "5.3", _FRE + "39", _FRE + "39.1", _FRE + "40")
+_CONCERN: Final = (f"{PCC}.5.1", f"{PCC}.5.2", f"{PCC}.5.3", f"{FRE}.39", f"{FRE}.39.1", f"{FRE}.40")
 
 
 def read_problem(element: etree._Element, narrative: Narrative, section: str) -> Problem:
@@ -36,9 +35,9 @@ def read_problem(element: etree._Element, narrative: Narrative, section: str) ->
         period=_period(element),
         is_active=_is_active(element),
         is_negated=element.get("negationInd") == "true",
-        severity=_qualified(element, narrative, _PCC + "1", _FRE + "29"),
-        clinical_status=_qualified(element, narrative, _PCC + "1.1", _FRE + "30"),
-        certainty=_qualified(element, narrative, _FRE + "171"),
+        severity=_qualified(element, narrative, f"{PCC}.1", f"{FRE}.29"),
+        clinical_status=_qualified(element, narrative, f"{PCC}.1.1", f"{FRE}.30"),
+        certainty=_qualified(element, narrative, f"{FRE}.171"),
         comment=read_comment(element, narrative),
         id=read_identifier(child(element, "id")),
         text=narrative.text_child(element),
@@ -64,10 +63,10 @@ def read_allergy(element: etree._Element, narrative: Narrative, section: str) ->
         period=_period(element),
         is_active=_is_active(element),
         is_negated=element.get("negationInd") == "true",
-        severity=_qualified(element, narrative, _PCC + "1", _FRE + "29"),
-        criticality=_qualified(element, narrative, _FRE + "172"),
-        certainty=_qualified(element, narrative, _FRE + "171"),
-        clinical_status=_qualified(element, narrative, _PCC + "1.1", _FRE + "30"),
+        severity=_qualified(element, narrative, f"{PCC}.1", f"{FRE}.29"),
+        criticality=_qualified(element, narrative, f"{FRE}.172"),
+        certainty=_qualified(element, narrative, f"{FRE}.171"),
+        clinical_status=_qualified(element, narrative, f"{PCC}.1.1", f"{FRE}.30"),
         reactions=tuple(
             read_problem(problem, narrative, section)
             for relation in children(element, "entryRelationship")

@@ -45,11 +45,9 @@ from socle.standards.cda.entries.values import (
     related,
 )
 from socle.standards.cda.narrative import Narrative
+from socle.standards.cda.templates import FRE, PCC, PHM
 
 PHARM: Final = "{urn:ihe:pharm:medication}"
-_FRE: Final = "1.2.250.1.213.1.1.3."
-_PCC: Final = "1.3.6.1.4.1.19376.1.5.3.1.4."
-_PHM: Final = "1.3.6.1.4.1.19376.1.9.1."
 
 
 def read_medication(element: etree._Element, narrative: Narrative, section: str) -> Medication:
@@ -67,12 +65,12 @@ def read_medication(element: etree._Element, narrative: Narrative, section: str)
         steps=steps or ((own_step,) if own_step != Dosage() else ()),
         route=narrative.concept(child(element, "routeCode")),
         site=narrative.concept(child(element, "approachSiteCode")),
-        is_order=has_template(element, _PHM + "3.2", _FRE + "83"),
+        is_order=has_template(element, f"{PHM}.3.2", f"{FRE}.83"),
         is_negated=element.get("negationInd") == "true",
         status=_code(child(element, "statusCode")) or "completed",
         reasons=_read_reasons(element, narrative),
-        patient_instruction=_instruction(element, narrative, _PCC + "3", _FRE + "33"),
-        dispenser_instruction=_instruction(element, narrative, _PCC + "3.1", _FRE + "34"),
+        patient_instruction=_instruction(element, narrative, f"{PCC}.3", f"{FRE}.33"),
+        dispenser_instruction=_instruction(element, narrative, f"{PCC}.3.1", f"{FRE}.34"),
         terms=_read_terms(element, narrative),
         id=read_identifier(child(element, "id")),
         text=narrative.text_child(element),
@@ -99,9 +97,9 @@ def read_product(element: etree._Element | None, narrative: Narrative) -> Produc
 
 def read_dispensation(element: etree._Element, narrative: Narrative, section: str) -> Dispensation:
     """The ``supply`` in ``element``."""
-    orders = related(element, "substanceAdministration", _PHM + "3.11", _FRE + "90")
-    treatments = related(element, "substanceAdministration", _PHM + "3.6", _PCC + "7", _FRE + "42")
-    substitutions = related(element, "act", _PHM + "3.9.2", _FRE + "206")
+    orders = related(element, "substanceAdministration", f"{PHM}.3.11", f"{FRE}.90")
+    treatments = related(element, "substanceAdministration", f"{PHM}.3.6", f"{PCC}.7", f"{FRE}.42")
+    substitutions = related(element, "act", f"{PHM}.3.9.2", f"{FRE}.206")
     return Dispensation(
         product=read_product(child(element, "product", "manufacturedProduct"), narrative),
         quantity=read_quantity(child(element, "quantity")),
@@ -109,8 +107,8 @@ def read_dispensation(element: etree._Element, narrative: Narrative, section: st
         order_document=read_identifier(child(orders[0], "reference", "externalDocument", "id")) if orders else None,
         treatment=read_medication(treatments[0], narrative, section) if treatments else None,
         substitution=narrative.concept(child(substitutions[0], "code")) if substitutions else None,
-        patient_instruction=_instruction(element, narrative, _PCC + "3", _FRE + "33"),
-        note=_instruction(element, narrative, _PCC + "3.1", _FRE + "207"),
+        patient_instruction=_instruction(element, narrative, f"{PCC}.3", f"{FRE}.33"),
+        note=_instruction(element, narrative, f"{PCC}.3.1", f"{FRE}.207"),
         id=read_identifier(child(element, "id")),
         text=narrative.text_child(element),
         section=section,
@@ -119,7 +117,7 @@ def read_dispensation(element: etree._Element, narrative: Narrative, section: st
 
 def read_vaccination(element: etree._Element, narrative: Narrative, section: str) -> Vaccination:
     """The ``substanceAdministration`` of a vaccine in ``element``."""
-    ranks = related(element, "observation", "2.16.840.1.113883.10.20.1.46", _FRE + "82")
+    ranks = related(element, "observation", "2.16.840.1.113883.10.20.1.46", f"{FRE}.82")
     rank = value_of(child(ranks[0], "value")) if ranks else ""
     return Vaccination(
         product=read_product(child(element, "consumable", "manufacturedProduct"), narrative),
@@ -234,8 +232,8 @@ def _read_reasons(element: etree._Element, narrative: Narrative) -> tuple[Concep
 
 
 def _read_terms(element: etree._Element, narrative: Narrative) -> Terms:
-    substitutions = related(element, "act", _PHM + "3.9.1", _FRE + "87")
-    quantities = related(element, "supply", _PHM + "3.8", _FRE + "86")
+    substitutions = related(element, "act", f"{PHM}.3.9.1", f"{FRE}.87")
+    quantities = related(element, "supply", f"{PHM}.3.8", f"{FRE}.86")
     substitution = child(substitutions[0], "code") if substitutions else None
     repeats = value_of(child(element, "repeatNumber"))
     return Terms(
@@ -252,7 +250,7 @@ def _read_terms(element: etree._Element, narrative: Narrative) -> Terms:
 
 
 def _flag(element: etree._Element, template: str) -> bool | None:
-    found = related(element, "observation", _FRE + template)
+    found = related(element, "observation", f"{FRE}.{template}")
     value = value_of(child(found[0], "value")) if found else ""
     return {"true": True, "false": False}.get(value)
 
