@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -48,17 +48,16 @@ def _finding(
     return finding, node
 
 
-def _ids(document: Document) -> Iterator[tuple[str, str, Node]]:
+def _ids(document: Document, roots: Collection[str]) -> Iterator[tuple[str, Node]]:
     for node in document.by_tag.get(_V3 + "id", ()):
-        root, extension = node.attrs.get("root", ""), node.attrs.get("extension", "")
-        if root and extension:
-            yield root, extension, node
+        if node.attrs.get("root") in roots and (extension := node.attrs.get("extension")):
+            yield extension, node
 
 
 def check_matricule(document: Document, _recognized: Recognized, _today: date) -> Iterator[Place]:
     """A matricule INS has 15 characters and the key of its number."""
-    for root, extension, node in _ids(document):
-        if root in KEYED_AUTHORITIES and not is_valid_matricule(extension):
+    for extension, node in _ids(document, KEYED_AUTHORITIES):
+        if not is_valid_matricule(extension):
             yield _finding(
                 node,
                 "INS-KEY",
@@ -72,20 +71,22 @@ def check_matricule(document: Document, _recognized: Recognized, _today: date) -
 
 def check_professional(document: Document, _recognized: Recognized, _today: date) -> Iterator[Place]:
     """An RPPS number, after its type digit 8, passes the Luhn check."""
-    for root, extension, node in _ids(document):
-        if root == _PROFESSIONAL and extension.startswith("8") and len(extension) == 12:
-            yield from _key(node, "RPPS", extension[1:], _is_about_a_real_person(document))
+    is_real = _is_about_a_real_person(document)
+    for extension, node in _ids(document, (_PROFESSIONAL,)):
+        if extension.startswith("8") and len(extension) == 12:
+            yield from _key(node, "RPPS", extension[1:], is_real)
 
 
 def check_structure(document: Document, _recognized: Recognized, _today: date) -> Iterator[Place]:
     """A FINESS number, after its type digit 1, passes the Luhn check; Corsica's letters have none."""
-    for root, extension, node in _ids(document):
-        if root == _STRUCTURE and extension.startswith("1") and len(extension) == 10:
-            yield from _key(node, "FINESS", extension[1:], _is_about_a_real_person(document))
+    is_real = _is_about_a_real_person(document)
+    for extension, node in _ids(document, (_STRUCTURE,)):
+        if extension.startswith("1") and len(extension) == 10:
+            yield from _key(node, "FINESS", extension[1:], is_real)
 
 
 def _is_about_a_real_person(document: Document) -> bool:
-    return any(root in KEYED_AUTHORITIES for root, _, _ in _ids(document))
+    return any(True for _ in _ids(document, KEYED_AUTHORITIES))
 
 
 def _key(node: Node, name: str, number: str, is_real: bool) -> Iterator[Place]:

@@ -55,6 +55,7 @@ class Loop(NamedTuple):
 _ATTRIBUTE_CLAUSE: Final = re.compile(
     r"for \w+ in \(\((\w+)\.attrs\[('[^']*')\],\) if '[^']*' in \w+\.attrs else \(\)\)"
 )
+_CHILD_CLAUSE: Final = re.compile(r"for \w+ in (\w+)\.kids\.get\(('[^']*'), E\)")
 _SIGNS: Final = {"=": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _GENERAL: Final = frozenset(_SIGNS)
 _VALUED: Final = frozenset(("eq", "ne", "lt", "le", "gt", "ge"))
@@ -112,6 +113,8 @@ class Generator:
                 return f"(not {self.truth(argument, scope)})"
             case x.Filter(primary, predicates) if not any(_is_positional(one, scope.variables) for one in predicates):
                 value = self.value(primary, scope)
+                if value.form == "nodes" and (alone := value.code[1:-2]).isidentifier() and value.code[-2:] == ",)":
+                    return f"({' and '.join(self.truth(one, scope.at(alone, 'node')) for one in predicates)})"
                 if value.form == "nodes":
                     name = self.fresh()
                     inner = scope.at(name, "node")
@@ -157,7 +160,15 @@ class Generator:
         if len(loop.clauses) == 2 and _is_alias(first) and loop.clauses[1].startswith("if "):
             name, _, source = first[4:].partition(" in ")
             return f"({loop.clauses[1][3:].replace(name, source[1:-2])})"
-        return f"any(True {' '.join(loop.clauses)})"
+        return self.guarded(loop, f"any(True {' '.join(loop.clauses)})", "")
+
+    def guarded(self, loop: Loop, code: str, otherwise: str) -> str:
+        """``code``, run only when the first child it looks for is there: most are not, and a look-up is cheap."""
+        found = _CHILD_CLAUSE.match(loop.clauses[0]) if loop.clauses else None
+        if found is None:
+            return code
+        present = f"{found[2]} in {found[1]}.kids"
+        return f"({code} if {present} else {otherwise})" if otherwise else f"({present} and {code})"
 
     def value(self, expr: x.Expr, scope: Scope) -> Value:
         """Python code of the value, in its most precise form."""
@@ -209,6 +220,7 @@ class Generator:
             code = loop.clauses[0].partition(" in ")[2]
         else:
             code = f"[{loop.result} {' '.join(loop.clauses)}]" if loop.clauses else f"({loop.result},)"
+            code = self.guarded(loop, code, "E")
         return Value(form, code if loop.distinct or form == "texts" else f"unique({code})")
 
     def items(self, expr: x.Expr, scope: Scope) -> str:
@@ -526,10 +538,11 @@ class Generator:
             loop = self.loop(path, scope)
             if loop.form == "text":
                 if (quick := _attribute_of_child(loop, python, other.code)) is not None:
-                    return quick
-                return f"any({loop.result} {python} {other.code} {' '.join(loop.clauses)})"
+                    return self.guarded(loop, quick, "") if quick.startswith("any(") else quick
+                return self.guarded(loop, f"any({loop.result} {python} {other.code} {' '.join(loop.clauses)})", "")
             if loop.form == "node":
-                return f"any({loop.result}.string() {python} {other.code} {' '.join(loop.clauses)})"
+                compared = f"any({loop.result}.string() {python} {other.code} {' '.join(loop.clauses)})"
+                return self.guarded(loop, compared, "")
         value = self.value(path, scope)
         if sign == "=":
             return f"({other.code} in {_as_texts(value)})"

@@ -157,17 +157,23 @@ def positions(source: bytes, wanted: set[int]) -> dict[int, tuple[int, int]]:
     if not wanted:
         return found
     parser = expat.ParserCreate()
-    count = 0
+    count, last = 0, max(wanted)
 
     def start(_name: str, _attributes: dict[str, str]) -> None:
         nonlocal count
         if count in wanted:
             found[count] = (parser.CurrentLineNumber, parser.CurrentColumnNumber + 1)
+            if count == last:
+                raise _AllFoundError
         count += 1
 
     parser.StartElementHandler = start
     try:
         parser.Parse(source, True)
-    except expat.ExpatError:
-        return found
+    except (expat.ExpatError, _AllFoundError):
+        pass
     return found
+
+
+class _AllFoundError(Exception):
+    """Nothing is left to look for."""
