@@ -8,6 +8,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from socle.services.conformance.domain import Verdict
 from socle.services.dmp.domain import (
     DocumentChange,
     DocumentFilter,
@@ -27,7 +28,8 @@ from socle.services.dmp.domain import (
     Retrieved,
     SetFilter,
 )
-from socle.standards.errors import SocleError
+from socle.services.dmp.service import DmpService
+from socle.standards.errors import InvalidContent, SocleError, Text
 from socle.standards.xds.model import AssociationType, Code, Status, Visibility
 
 APPROVED = DocumentFilter(statuses=(Status.APPROVED,))
@@ -342,3 +344,53 @@ async def test_pages_cover_the_answer_once_and_count_what_is_seen(dmp, world, op
     assert sizes == [(4, 6), (2, 6)]
     assert seen == await find(dmp, doctor, ins)
     assert len(set(seen)) == 6
+
+
+async def test_the_verdict_of_the_conformance_engine_is_stored_and_may_refuse(base, identities, world):
+    judged = []
+
+    async def judge(content, entry):
+        judged.append(content)
+        if content == b"bad":
+            raise InvalidContent("ConformanceRefused", Text("Non conforme.", "Not conformant."))
+        return Verdict(document_type="CR", document_version="1", rule_sets=[], findings=[])
+
+    dmp = DmpService(base, identities, conformance=judge)
+    ins, doctor = world.patient(), world.doctor()
+    await dmp.open_record(world.operator(), ins)
+    await dmp.submit(doctor, world.submission(ins, doctor, contents=(b"good",)))
+    assert (await refused(dmp.submit(doctor, world.submission(ins, doctor, contents=(b"bad",))))).code == (
+        "ConformanceRefused"
+    )
+    async with base.database.connection() as connection:
+        (stored,) = await connection.fetch("SELECT verdict FROM dmp_entry")
+    assert msgspec.json.decode(stored["verdict"], type=Verdict).document_type == "CR"
+    assert judged == [b"good", b"bad"]
+
+
+async def test_a_thousand_documents_in_one_set_and_an_empty_set(dmp, world, opened):
+    doctor = world.doctor()
+    ins = await opened(doctor)
+    many = world.submission(ins, doctor, contents=tuple(b"%d" % rank for rank in range(1000)))
+    await dmp.submit(doctor, many)
+    page = await dmp.search(doctor, FindDocuments(patient=ins, filter=APPROVED), Page(size=1))
+    assert page.total == 1000
+    empty = world.submission(ins, doctor, contents=())
+    assert (await refused(dmp.submit(doctor, empty))).code == "XDSRegistryMetadataError"
+
+
+async def test_documents_of_another_repository_are_registered_and_not_read_here(dmp, world, opened):
+    doctor = world.doctor()
+    ins = await opened(doctor)
+    made = world.submission(ins, doctor, repository_unique_id="1.2.3.4")
+    await dmp.submit(doctor, msgspec.structs.replace(made, contents={}), transaction="ITI-42")
+    (entry,) = (await dmp.query(doctor, FindDocuments(patient=ins, filter=APPROVED))).documents
+    assert entry.repository_unique_id == "1.2.3.4"
+    requests = [
+        DocumentRequest(unique_id=entry.unique_id),
+        DocumentRequest(unique_id=entry.unique_id, repository_unique_id="1.2.3.4"),
+    ]
+    answers = await dmp.retrieve(doctor, requests, patient=ins)
+    assert [one.code for one in answers] == ["XDSDocumentUniqueIdError", "XDSUnknownRepositoryId"]
+    ours = msgspec.structs.replace(world.submission(ins, doctor), contents={})
+    assert (await refused(dmp.submit(doctor, ours, transaction="ITI-42"))).code == "XDSUnknownRepositoryId"

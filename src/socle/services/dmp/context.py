@@ -23,6 +23,7 @@ from socle.platform.audit import Action, AuditEvent, Outcome, Subject
 from socle.platform.base import Base
 from socle.platform.database import Connection
 from socle.platform.patient_key import patient_key
+from socle.services.conformance.domain import Verdict
 from socle.services.dmp import record_store
 from socle.services.dmp.domain import CallerRights, Door, Function, Notice, NoticeKind, Record
 from socle.services.dmp.errors import refusal, rights_changed, rule_of
@@ -53,15 +54,8 @@ class Identities(Protocol):
         ...
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    """What the conformance engine says of one document; stored with its entry."""
-
-    severity: str
-    rule_set: str
-    findings: int
-
-
-#: Judges one document before the transaction opens; raises ``SocleError`` when the policy is to refuse.
+#: Judges one document before the transaction opens: the verdict is stored with the entry. Raises ``SocleError`` when
+#: the policy is to refuse.
 Conformance = Callable[[bytes, DocumentEntry], Awaitable[Verdict | None]]
 #: The tree of a document's bytes, parsed once for all who ask.
 ReadTree = Callable[[bytes], etree._Element]

@@ -63,7 +63,7 @@ A = AssociationType
 
 #: A key that is no patient's: what cannot be found is looked for there.
 _NOBODY: Final = UUID(int=0)
-_LARGEST_PAGE: Final = 1_000
+_LARGEST_PAGE: Final = 5_000
 #: What the trace calls a search and a read by each door.
 SEARCHES: Final = {Door.XDS: "ITI-18", Door.FHIR: "ITI-67"}
 READS: Final = {Door.XDS: "ITI-43", Door.FHIR: "ITI-68"}
