@@ -93,6 +93,25 @@ async def burst(open_connection: Callable[[], Awaitable[Connection]], count: int
     return taken
 
 
+def cpu_seconds(*roots: int) -> float:
+    """User and system time of the processes and of all that they started, the ended ones included.
+
+    Unlike messages per second it does not depend on what else runs on the machine.
+    """
+    times: dict[int, tuple[int, int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            times[int(entry.name)] = (int(fields[1]), sum(map(int, fields[11:15])))
+    known = set(roots)
+    while found := {pid for pid, (parent, _) in times.items() if parent in known} - known:
+        known |= found
+    return sum(times[pid][1] for pid in known if pid in times) / os.sysconf("SC_CLK_TCK")
+
+
 def fetch_headers(client: imaplib.IMAP4) -> tuple[float, int]:
     client.select("INBOX", readonly=True)
     start = time.perf_counter()
@@ -141,6 +160,7 @@ async def bench_socle(arguments: argparse.Namespace, directory: Path) -> dict[st
         )
         assert server.stdout is not None
         ports = json.loads(await server.stdout.readline())
+        database = database_pid(directory)
         results = {}
 
         async def by_lmtp() -> Connection:
@@ -160,8 +180,11 @@ async def bench_socle(arguments: argparse.Namespace, directory: Path) -> dict[st
         await burst(by_lmtp, 50, 5000, arguments.connections)
         for name, door in (("lmtp", by_lmtp), ("submission_tls", by_submission)):
             for label, size, count in sizes(arguments):
+                before = cpu_seconds(server.pid, database)
                 taken = await burst(door, count, size, arguments.connections)
+                used = cpu_seconds(server.pid, database) - before
                 results[f"socle_{name}_{label}_per_s"] = round(count / taken, 1)
+                results[f"socle_{name}_{label}_per_core_second"] = round(count / used, 1)
         missing = arguments.headers - await count_messages(postgres.url)
         if missing > 0:
             await burst(by_lmtp, missing, 2000, arguments.connections)
@@ -182,6 +205,11 @@ async def bench_socle(arguments: argparse.Namespace, directory: Path) -> dict[st
             server.terminate()
             await server.wait()
         postgres.stop()
+
+
+def database_pid(directory: Path) -> int:
+    [file] = directory.glob("**/postmaster.pid")
+    return int(file.read_text().split()[0])
 
 
 async def count_messages(url: str) -> int:
@@ -347,6 +375,10 @@ async def bench_peers(arguments: argparse.Namespace, directory: Path) -> dict[st
             await connection.say(b"EHLO bench", 250)
             return connection
 
+        def peers() -> list[int]:
+            files = (directory / "spool/pid/master.pid", directory / "dovecot/master.pid")
+            return [int(file.read_text()) for file in files]
+
         def login() -> imaplib.IMAP4:
             client = imaplib.IMAP4("127.0.0.1", imap)
             client.login(BOX, "secret")
@@ -366,10 +398,12 @@ async def bench_peers(arguments: argparse.Namespace, directory: Path) -> dict[st
         await burst(by_smtp, 50, 5000, arguments.connections)
         await delivered(total)
         for label, size, count in sizes(arguments):
-            start = time.perf_counter()
+            start, before = time.perf_counter(), cpu_seconds(*peers())
             accepted = await burst(by_smtp, count, size, arguments.connections)
             total += count
             await delivered(total)
+            used = cpu_seconds(*peers()) - before
+            results[f"postfix_dovecot_{label}_per_core_second"] = round(count / used, 1)
             results[f"postfix_accepted_{label}_per_s"] = round(count / accepted, 1)
             results[f"postfix_dovecot_{label}_per_s"] = round(count / (time.perf_counter() - start), 1)
 
@@ -417,6 +451,7 @@ def main() -> None:
         "machine": f"{os.cpu_count()} vCPU, {platform.machine()}, Python {platform.python_version()}",
         "messages": arguments.messages,
         "connections": arguments.connections,
+        "load_average": os.getloadavg()[0],
     }
     for name, bench in (("socle", bench_socle), ("peers", bench_peers)):
         if arguments.only in {None, name}:
@@ -429,6 +464,10 @@ def main() -> None:
         ours, theirs = results.get(f"socle_lmtp_{label}_per_s"), results.get(f"postfix_dovecot_{label}_per_s")
         if isinstance(ours, float) and isinstance(theirs, float):
             results[f"ratio_{label}"] = round(ours / theirs, 2)
+        ours = results.get(f"socle_lmtp_{label}_per_core_second")
+        theirs = results.get(f"postfix_dovecot_{label}_per_core_second")
+        if isinstance(ours, float) and isinstance(theirs, float):
+            results[f"ratio_cpu_{label}"] = round(ours / theirs, 2)
     text = json.dumps(results, indent=2)
     print(text)
     if arguments.out:
