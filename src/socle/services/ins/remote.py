@@ -78,7 +78,7 @@ def _fault(fault: etree._Element) -> SocleError:
     told = fault.find(f".//{{{SIRAM}}}Erreur")
     code = told.get("code", "siram") if told is not None else "siram"
     subcodes = [text_of(value).rpartition(":")[2] for value in fault.iter(f"{{{SOAP}}}Value")]
-    words = text_of(told) if told is not None else ""
+    words = text_of(told).rstrip(".") if told is not None else ""
     reason = Text(f"INSi a répondu : {words or code}.", f"INSi answered: {words or code}.")
     if "siram_40" in subcodes or "Receiver" in subcodes:
         return Unavailable(code, reason, remedy=Text("Réessayez plus tard.", "Try again later."))

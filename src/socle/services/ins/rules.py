@@ -131,13 +131,11 @@ def without_ins(identity: Identity) -> Identity:
 
 def with_traits(identity: Identity, traits: Traits) -> Identity:
     """After traits were typed anew: a strict trait that changes costs the proof."""
-    strict = (identity.traits.five, identity.traits.first_given_name) != (traits.five, traits.first_given_name)
-    reliability = identity.reliability.after(IdentityEvent.TRAIT_EDITED) if strict else identity.reliability
-    return (
-        _without_proof(replace(identity, traits=traits, reliability=reliability))
-        if strict
-        else replace(identity, traits=traits)
-    )
+    edited = replace(identity, traits=traits)
+    if (identity.traits.five, identity.traits.first_given_name) == (traits.five, traits.first_given_name):
+        return edited
+    reliability = identity.reliability.after(IdentityEvent.TRAIT_EDITED)
+    return _without_proof(replace(edited, reliability=reliability))
 
 
 def without_proof(identity: Identity) -> Identity:
@@ -147,9 +145,8 @@ def without_proof(identity: Identity) -> Identity:
 
 def marked(identity: Identity, attribute: IdentityAttribute) -> Identity:
     """With an attribute set; doubtful and fictitious take status and INS away."""
-    reliability = identity.reliability.marked(attribute)
-    marked_identity = replace(identity, reliability=reliability)
-    return _without_proof(_left_ins(marked_identity)) if reliability.is_barred else marked_identity
+    after = replace(identity, reliability=identity.reliability.marked(attribute))
+    return _without_proof(_left_ins(after)) if after.reliability.is_barred else after
 
 
 def unmarked(identity: Identity, attribute: IdentityAttribute) -> Identity:
@@ -158,9 +155,9 @@ def unmarked(identity: Identity, attribute: IdentityAttribute) -> Identity:
 
 
 def merged(survivor: Identity, absorbed: Identity, successor: Ins | None) -> tuple[Identity, Identity]:
-    """Survivor and absorbed after the merge. ``successor`` is the INS in force when the authority says that one of
-    their two INS follows the other.
+    """Survivor and absorbed after the merge.
 
+    ``successor`` is the INS in force when the authority says that one of their two INS follows the other.
     Raises ``Conflict`` when two different INS are not so resolved, or one of the two is not fit to be merged.
     """
     if survivor.domain != absorbed.domain or survivor.local_id == absorbed.local_id:
