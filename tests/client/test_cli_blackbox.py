@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from socle.client import Configuration, Refused, Sandbox, connect
+from socle.client import Configuration, Door, DoorName, Refused, Sandbox, connect, open_sandbox
 from socle.client.xds import XdsDoor, new_oid
 from socle.sandbox.pki import Credential, KeyPurpose, ensure_authority
 from socle.standards.cda.metadata import document_entry_of
+from socle.standards.ids.ins import Ins
 from socle.standards.saml import Mode
+from socle.standards.xds.model import Visibility
 
 if TYPE_CHECKING:
     from tests.conftest import RunningBase  # type: ignore[import-not-found]
@@ -81,6 +83,31 @@ def test_a_document_is_replaced_masked_and_deleted(running_base: RunningBase, sh
     assert "MASQUE_PS" in {code["code"] for code in shown[new["unique_id"]]["confidentiality_codes"]}
     said(socle(running_base.url, "delete", new["unique_id"], "--json"))
     assert socle(running_base.url, "get", new["unique_id"]).returncode == 1
+
+
+@pytest.mark.parametrize("door", ["xds", "fhir"])
+def test_a_program_that_is_not_asynchronous_does_the_same(running_base: RunningBase, shared: Path, door: str) -> None:
+    document = own_document(shared, "VAC_2023.01.xml")
+    patient = document_entry_of(document).patient_id
+    asyncio.run(admit(running_base.url, document))
+    with open_sandbox(running_base.url) as xds:
+        xds._run(authorize(xds._dmp.door, patient))
+    with open_sandbox(running_base.url, door=DoorName(door)) as dmp:
+        sent = dmp.send(document, visibility=[Visibility.INVISIBLE_PATIENT])
+        dmp.release(sent.unique_id, patient)
+        dmp.mask(sent.unique_id, patient)
+        dmp.unmask(sent.unique_id, patient)
+        dmp.archive(sent.unique_id, patient)
+        dmp.unarchive(sent.unique_id, patient)
+        assert sent.unique_id in {entry.unique_id for entry in dmp.find(patient)}
+        assert dmp.get(sent.unique_id, patient) == document
+        dmp.delete(sent.unique_id, patient)
+        assert sent.unique_id not in {entry.unique_id for entry in dmp.find(patient)}
+
+
+async def authorize(door: Door, patient: Ins) -> None:
+    assert isinstance(door, XdsDoor)
+    await door.authorize(patient)
 
 
 def test_wrong_usage_is_two_and_silence_is_three(tmp_path: Path) -> None:

@@ -107,6 +107,8 @@ def document(shared: Path) -> bytes:
 def damage(tree: etree._Element, chance: random.Random) -> None:
     """One random change of ``tree``: an element gone, doubled, moved or emptied, a value or an attribute replaced."""
     elements = [element for element in tree.iter(etree.Element) if element is not tree]
+    if not elements:
+        return
     element = chance.choice(elements)
     parent = element.getparent()
     assert parent is not None

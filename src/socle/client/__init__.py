@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from socle.client.connection import Configuration, DoorName, connect, connect_sandbox
+    from socle.client.connection import Configuration, DoorName, connect, connect_sandbox, open_dmp, open_sandbox
     from socle.client.delivery import Deliveries, DeliveryStatus
     from socle.client.dmp import AsyncDmp, Dmp, Sent
     from socle.client.door import Criteria, Door
@@ -37,10 +37,12 @@ __all__ = [
     "XdsDoor",
     "connect",
     "connect_sandbox",
+    "open_dmp",
+    "open_sandbox",
 ]
 
 _HOMES = {
-    "connection": ("Configuration", "DoorName", "connect", "connect_sandbox"),
+    "connection": ("Configuration", "DoorName", "connect", "connect_sandbox", "open_dmp", "open_sandbox"),
     "delivery": ("Deliveries", "DeliveryStatus"),
     "dmp": ("AsyncDmp", "Dmp", "Sent"),
     "door": ("Criteria", "Door"),

@@ -31,6 +31,7 @@ A configuration is TOML::
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import ssl
 import tomllib
@@ -44,7 +45,7 @@ from typing import Final
 import httpx
 import msgspec
 
-from socle.client.dmp import AsyncDmp
+from socle.client.dmp import AsyncDmp, Dmp
 from socle.client.door import Door
 from socle.client.identity import Identity, Signer
 from socle.client.sandbox import Sandbox
@@ -203,3 +204,14 @@ async def connect_insurer(url: str, *, http: httpx.AsyncClient | None = None) ->
     http = http or httpx.AsyncClient(timeout=TIMEOUT_S)
     identity, signer = await Sandbox(url, http).insurer()
     return AsyncDmp(XdsDoor(url, http, identity, signer, source_id=INSTALLATION), identity, source_id=INSTALLATION)
+
+
+def open_dmp(configuration: Configuration, *, purpose: Purpose = Purpose.NORMAL) -> Dmp:
+    """``connect`` for programs that are not asynchronous."""
+    return Dmp(connect(configuration, purpose=purpose))
+
+
+def open_sandbox(url: str, *, rpps: str = DEFAULT_RPPS, door: DoorName = DoorName.XDS) -> Dmp:
+    """``connect_sandbox`` for programs that are not asynchronous."""
+    runner = asyncio.Runner()
+    return Dmp(runner.run(connect_sandbox(url, rpps=rpps, door=door)), runner)
