@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import os
 import random
 import tempfile
 import time
@@ -18,7 +20,8 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 
-from socle.app import MIGRATED_PACKAGES
+import psutil
+
 from socle.platform.base import Base, open_base
 from socle.platform.embedded import EmbeddedPostgres
 from socle.platform.migrations import migrate
@@ -26,6 +29,7 @@ from socle.platform.settings import Settings
 from socle.services.directory.domain import Activity, Exercise, Professional, Structure
 from socle.services.directory.service import DirectoryService
 
+MIGRATED_PACKAGES = ("socle.platform", "socle.services.directory")
 _ONSETS = "B C D F G L M N P R S T V BR CH CL DR FR GR PL QU TR".split()  # noqa: SIM905
 _CORES = ["A", "E", "I", "O", "U", "AI", "AU", "EI", "EU", "OI", "OU", "AN", "EN", "IN", "ON"]
 _ENDS = ["", "", "", "L", "R", "S", "T", "ND", "RD", "LLE", "TTE", "UX", "NT"]
@@ -104,6 +108,16 @@ class Generator:
         return word[: place - 1] + word[place : place + 1] + word[place - 1 : place] + word[place + 1 :]
 
 
+def _processor_ms() -> float:
+    """Processor time of this process and of PostgreSQL's, so that a busy machine does not change the figure."""
+    this = psutil.Process()
+    total = 0.0
+    for process in (this, *this.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            total += sum(process.cpu_times()[:2])
+    return total * 1000
+
+
 async def measure(base: Base, people: int, searches: int) -> None:
     directory, generator = DirectoryService(base), Generator(1)
     structures = generator.structures(max(10, people // 4))
@@ -133,19 +147,24 @@ async def measure(base: Base, people: int, searches: int) -> None:
         "profession, commune": lambda row: {"profession": row["profession"], "place": row["city_key"]},
         "profession, department": lambda row: {"profession": row["profession"], "place": row["postal_code"][:2]},
     }
-    print(f"{'search':32} {'p50':>8} {'p99':>8} {'max':>8}  found")
+    print(
+        f"cores {os.cpu_count()}, load {os.getloadavg()[0]:.1f}; milliseconds; cpu: mean of client and server together"
+    )
+    print(f"{'search':32} {'p50':>8} {'p99':>8} {'max':>8} {'cpu':>8}  found")
     for kind, make in kinds.items():
         times, found = [], 0
+        before = _processor_ms()
         for row in sample:
             conditions = make(row)
             started = time.perf_counter()
             lines = await directory.search(**conditions)
             times.append((time.perf_counter() - started) * 1000)
             found += bool(lines)
+        used = (_processor_ms() - before) / len(sample)
         times.sort()
         print(
             f"{kind:32} {times[len(times) // 2]:8.1f} {times[int(len(times) * 0.99)]:8.1f} {times[-1]:8.1f}"
-            f"  {found / len(sample):.1%}",
+            f" {used:8.1f}  {found / len(sample):.1%}",
             flush=True,
         )
 

@@ -21,7 +21,7 @@ async def _claims(http: httpx.AsyncClient, token: str) -> dict[str, Any]:
 
 async def test_a_login_gives_the_tokens_and_claims_of_the_national_provider(vendor: Any, http: Any, clock: Any) -> None:
     tokens = await vendor.tokens()
-    assert tokens["expires_in"] == 120
+    assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", 120)
     assert tokens["refresh_expires_in"] == 1800
     identity, access = await _claims(http, tokens["id_token"]), await _claims(http, tokens["access_token"])
     now = int(clock.now.timestamp())

@@ -183,12 +183,16 @@ CROSS JOIN LATERAL (
 ) w;
 
 -- name: find_similar_words
--- Words that share enough trigrams with each part of what was typed, the most similar first.
-SELECT p.part, w.kind::text AS kind, w.word
-FROM unnest(:parts::text[]) AS p(part)
+-- Family names and first names that share enough trigrams with each part of what was typed, the most similar first.
+SELECT p.part, 'F' AS kind, w.word FROM unnest(:parts::text[]) AS p(part)
 CROSS JOIN LATERAL (
-    SELECT kind, word FROM directory_word
-    WHERE word % p.part AND kind::text = ANY(:kinds::text[])
+    SELECT word FROM directory_word WHERE kind = 'F' AND word % p.part
+    ORDER BY similarity(word, p.part) DESC, uses DESC LIMIT 10
+) w
+UNION ALL
+SELECT p.part, 'G', w.word FROM unnest(:parts::text[]) AS p(part)
+CROSS JOIN LATERAL (
+    SELECT word FROM directory_word WHERE kind = 'G' AND word % p.part
     ORDER BY similarity(word, p.part) DESC, uses DESC LIMIT 10
 ) w;
 

@@ -83,12 +83,18 @@ async def search(connection: Connection, wanted: Wanted) -> list[Found]:
     if not words:
         return await _read(connection, await _search_place(connection, condition, count), count)
     splits = splits_of(words)
-    for statement in ("find_words", "find_similar_words"):
-        known = await _find_words(connection, statement, splits)
+    parts = sorted({part for split in splits for part in split if part})
+    known: Words = defaultdict(list)
+    await _learn(connection, known, "find_words", parts, kinds=[FAMILY, GIVEN])
+    rows = await _search_names(connection, splits, known, condition, count)
+    # Then with typing errors forgiven: in single words that the directory does not hold as they are, at last in all.
+    strange = [part for part in parts if part not in known[part, FAMILY] and part not in known[part, GIVEN]]
+    for forgiven in ([part for part in strange if " " not in part], parts):
+        if rows or not forgiven:
+            continue
+        await _learn(connection, known, "find_similar_words", forgiven)
         rows = await _search_names(connection, splits, known, condition, count)
-        if rows:
-            return await _read(connection, rows, count)
-    return []
+    return await _read(connection, rows, count)
 
 
 async def _condition(connection: Connection, wanted: Wanted) -> Filter | None:
@@ -103,13 +109,11 @@ async def _condition(connection: Connection, wanted: Wanted) -> Filter | None:
     return Filter(profession=wanted.profession, skill=wanted.skill, cities=cities) if cities else None
 
 
-async def _find_words(connection: Connection, statement: str, splits: Iterable[tuple[str, str]]) -> Words:
-    parts = {part for split in splits for part in split if part}
-    rows = await QUERIES[statement].rows(connection, parts=sorted(parts), kinds=[FAMILY, GIVEN])
-    known: Words = defaultdict(list)
-    for row in rows:
-        known[row["part"], row["kind"]].append(row["word"])
-    return known
+async def _learn(connection: Connection, known: Words, statement: str, parts: Sequence[str], **options: object) -> None:
+    for row in await QUERIES[statement].rows(connection, parts=parts, **options):
+        words = known[row["part"], row["kind"]]
+        if row["word"] not in words:
+            words.append(row["word"])
 
 
 async def _search_names(

@@ -208,10 +208,11 @@ class TokenResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """The JSON of RFC 6749 §5.1 with Keycloak's additions."""
 
     access_token: str
+    #: Without a default, which would be left out of the JSON.
+    token_type: str
     expires_in: int
     refresh_expires_in: int = 0
     refresh_token: str = ""
-    token_type: str = "Bearer"
     id_token: str = ""
     session_state: str = ""
     scope: str = ""

@@ -110,7 +110,11 @@ async def exchange(
     }
     token = await provider.keys.sign("RS256", claims)
     return TokenResponse(
-        access_token=token, expires_in=LIFE_S, scope=" ".join(scopes), issued_token_type=TYPE_ACCESS_TOKEN
+        access_token=token,
+        token_type="Bearer",
+        expires_in=LIFE_S,
+        scope=" ".join(scopes),
+        issued_token_type=TYPE_ACCESS_TOKEN,
     )
 
 

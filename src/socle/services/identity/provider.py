@@ -360,6 +360,7 @@ class Provider:
         has_refresh = GRANT_REFRESH in client.grants and self.realm.refresh_seconds > 0
         return TokenResponse(
             access_token=access_token,
+            token_type="Bearer",
             expires_in=self.realm.access_seconds,
             refresh_token=f"{_short(grant.id)}.{refresh}" if has_refresh else "",
             refresh_expires_in=self.realm.refresh_seconds if has_refresh else 0,
