@@ -82,6 +82,22 @@ async def test_an_admitted_person_is_found_by_ins_and_may_be_fed(service, base):
     assert set(await chain(base, JEANNE.ins)) == {"ins.enrol", "ins.admit"}
 
 
+async def test_admitting_by_a_document_never_changes_what_the_authority_knows(service):
+    await service.teleservice.enrol(OPERATOR, [JEANNE])
+    miswritten = Person(ins=JEANNE.ins, traits=Traits.of("DARCY", "JEANNE", "F", "1984-07-17", "69383"))
+    assert (await service.admit(OPERATOR, miswritten)).traits.birth_name == "D'ARCY-BELLEC"
+    assert await service.insi.verify(DOCTOR, claim_of(JEANNE))
+
+
+async def test_admitting_a_person_whose_identity_became_doubtful_makes_another_identity(service):
+    doubtful = await service.admit(OPERATOR, JEANNE)
+    await service.mark(DOCTOR, doubtful.local_id, IdentityAttribute.DOUBTFUL)
+    again = await service.admit(OPERATOR, JEANNE)
+    assert again.local_id != doubtful.local_id
+    assert (await service.read(DOCTOR, doubtful.local_id)).ins is None
+    assert (await service.read(DOCTOR, again.local_id)).sendable_ins == JEANNE.ins
+
+
 async def test_an_identity_rises_from_provisional_to_qualified_and_its_history_says_how(service, base, clock):
     await service.teleservice.enrol(OPERATOR, [JEANNE])
     identity = await service.register(DOCTOR, Traits.of("d'Arcy-Bellec", "Jeanne", "F", "1984-07-17"), local_id="42")

@@ -230,6 +230,10 @@ async def test_an_identity_lives_through_the_json_door(client):
     assert proven.json()["reliability"]["status"] == "QUAL"
     found = await client.post("/ins/api/identities/search", json={"birth_date": "1975-12-31", "name": "adr"})
     assert [one["local_id"] for one in found.json()] == ["ipp1"]
+    by_ins = await client.post("/ins/api/identities/by-ins", json=proven.json()["ins"])
+    assert by_ins.json() == proven.json()
+    unknown = await client.post("/ins/api/identities/by-ins", json={"matricule": "1", "oid": "2"})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "INSUnknown")
     history = (await client.get("/ins/api/identities/ipp1/history")).json()
     assert [line["event"] for line in history] == ["check_proof", "accept_ins", "register"]
     verified = await client.post("/ins/api/identities/ipp1/verify")

@@ -169,6 +169,9 @@ def routes(service: InsService, authenticate: Authenticate) -> list[BaseRoute]:
         )
         return json_response(found)
 
+    async def find_by_ins(request: Request, actor: Actor) -> Response:
+        return json_response(await service.holder(actor, await _read(request, Ins)))
+
     async def read_identity(request: Request, actor: Actor) -> Response:
         return json_response(await service.read(actor, *_identity(request)))
 
@@ -239,6 +242,7 @@ def routes(service: InsService, authenticate: Authenticate) -> list[BaseRoute]:
         ("GET", "/lots/{lot}/verdicts", read_verdicts),
         ("POST", "/identities", register),
         ("POST", "/identities/search", search_identities),
+        ("POST", "/identities/by-ins", find_by_ins),
         ("GET", "/identities/{local_id}", read_identity),
         ("GET", "/identities/{local_id}/history", read_history),
         ("GET", "/identities/{local_id}/links", read_links),

@@ -168,19 +168,27 @@ class InsService:
         return identity
 
     async def admit(self, actor: Actor, person: Person, *, used_name: str = "") -> Identity:
-        """Sandbox: makes ``person`` known to the authority and gives the base a qualified identity of him, at once.
+        """Sandbox: gives the base a qualified identity of ``person`` at once, whose documents can then be fed.
 
-        Doing it again changes nothing. Documents of this person can then be fed.
+        The authority comes to know him if it does not yet; what it knows already is not changed. Doing it again changes
+        nothing.
         """
-        await self.teleservice.enrol(actor, [person])
+        right = rules.require(actor, Act.ENROL)
+        async with self.base.database.transaction(read_only=True) as connection:
+            known = await store.find_person(connection, person.ins)
+        if known is None:
+            await self.teleservice.enrol(actor, [person])
+            known = person
         async with self.base.database.transaction() as connection:
             await store.lock_local_id(connection, person.ins.to_cx(), BASE_DOMAIN)
             if held := await store.find_holder(connection, person.ins, BASE_DOMAIN):
                 return held
-            identity = qualified_identity(replace(person, traits=replace(person.traits, used_name=used_name)))
+            identity = qualified_identity(replace(known, traits=replace(known.traits, used_name=used_name)))
+            if await store.find_identity(connection, identity.local_id, BASE_DOMAIN):
+                # The identity of this person lost its INS: it stays on the worklist, under its own name.
+                identity = replace(identity, local_id=uuid4().hex)
             identity = replace(identity, verified_at=self.base.clock())
             await self.records.save(connection, actor, "admit", None, identity)
-            right = rules.require(actor, Act.ENROL)
             await self.records.trace(connection, actor, Action.CREATE, "ins.admit", right, identity.key)
         return identity
 
