@@ -40,6 +40,8 @@ from socle.sandbox.pki import ensure_authority
 from socle.sandbox.switches import SandboxSwitches
 from socle.services.audit import fhir as audit_fhir
 from socle.services.audit.service import AuditService
+from socle.services.conformance import pages as conformance_pages
+from socle.services.conformance.service import ConformanceService
 from socle.services.delivery import rest as delivery_rest
 from socle.services.delivery import tasks as delivery_tasks
 from socle.services.delivery.service import DeliveryService
@@ -92,6 +94,7 @@ class Services(msgspec.Struct, frozen=True):
     ins: InsService
     directory: DirectoryService
     identity: IdentityService
+    conformance: ConformanceService
     dmp: DmpService
     reading: ReadingService
     mssante: MssanteService
@@ -119,7 +122,8 @@ def create_services(base: Base) -> Services:
     def believe(certificate: x509.Certificate) -> None:
         trust.verify(certificate, Usage.SIGNATURE, base.clock())
 
-    dmp = DmpService(base, ins, check_signature=signature_check(believe))
+    conformance = ConformanceService(base)
+    dmp = DmpService(base, ins, conformance=conformance.feed_verdict, check_signature=signature_check(believe))
     mssante = MssanteService(
         base, verify_token=identity.verify_access_token, trust=trust, publisher=DirectoryPublisher(directory)
     )
@@ -129,6 +133,7 @@ def create_services(base: Base) -> Services:
         ins=ins,
         directory=directory,
         identity=identity,
+        conformance=conformance,
         dmp=dmp,
         reading=ReadingService(base, dmp),
         mssante=mssante,
@@ -153,6 +158,7 @@ def create_app(services: Services) -> Starlette:
             *directory_fhir.routes(services.directory),
             *_ins_routes(services),
             *_dmp_routes(services),
+            *conformance_pages.routes(services.conformance),
             *_portal_routes(services),
             *delivery_rest.routes(services.delivery, services.identity.authenticate),
             *mssante_fhir.routes(services.mssante, holders=DirectoryPublisher(services.directory)),

@@ -14,6 +14,7 @@ from lxml import etree
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from socle.platform.base import Base
 from socle.platform.settings import Settings
 from socle.platform.web import refuse
 from socle.services.conformance.kit import install_kit
@@ -157,3 +158,15 @@ def test_a_policy_is_one_of_the_documented_ones() -> None:
     assert [require_policy(policy) for policy in POLICIES] == list(POLICIES)
     with pytest.raises(InvalidContent):
         require_policy("severe")
+
+
+async def test_the_base_serves_the_page_and_judges_what_is_fed(base: Base) -> None:
+    from socle.app import create_app, create_services
+
+    services = create_services(base)
+    try:
+        with TestClient(create_app(services)) as whole:
+            assert whole.get("/conformance").status_code == 200
+        assert services.dmp.context.conformance is not None
+    finally:
+        services.conformance.close()

@@ -24,8 +24,10 @@ DOCUMENT = b"""<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3
   <effectiveTime><low value="20240101"/><high value="20240301"/></effectiveTime>
   <s:code code="C2"/>
   <component><section><templateId root="2.1"/><code code="11"/>
-    <entry><observation classCode="OBS" moodCode="EVN"><templateId root="3.1"/><value xsi:type="PQ" value="5.1"/></observation></entry>
-    <entry><observation classCode="OBS" moodCode="INT"><templateId root="3.1"/><value xsi:type="PQ" value="7"/></observation></entry>
+    <entry><observation classCode="OBS" moodCode="EVN"><templateId root="3.1"/>
+      <value xsi:type="PQ" value="5.1"/></observation></entry>
+    <entry><observation classCode="OBS" moodCode="INT"><templateId root="3.1"/>
+      <value xsi:type="PQ" value="7"/></observation></entry>
   </section></component>
 </ClinicalDocument>"""
 
