@@ -126,6 +126,7 @@ async def test_a_simplified_publication_is_a_document_like_another(door: Any, ma
     answer = await door.send("POST", "/DocumentReference", actor, document)
     assert answer.status_code == 201, answer.text
     assert answer.headers["etag"] == 'W/"1"'
+    assert answer.json()["meta"]["lastUpdated"] == "2026-03-02T08:15:00Z"
     assert answer.json()["content"][0]["attachment"]["size"] == len(PDF)
     found = await door.find(actor, ins)
     assert [entry["fullUrl"] for entry in found["entry"]] == [answer.headers["location"]]
@@ -190,6 +191,19 @@ async def test_a_patch_masks_and_unmasks_whatever_its_form(door: Any, make: Any,
     assert answer.status_code == 200, answer.text
     assert codes_of(answer.json()) == {"N"}
     assert (await door.find(other, ins))["total"] == 1
+
+
+async def test_a_patch_that_changes_nothing_makes_no_version_and_tells_nothing(door: Any, make: Any) -> None:
+    actor, other = make.doctor(1), make.doctor(2)
+    ins = await door.open(actor)
+    resource = await feed_one(door, make, actor, ins)
+    path = f"/DocumentReference/{resource['id']}"
+    patch = {"content_type": "application/json-patch+json"}
+    same = [{"op": "replace", "path": "/status", "value": "current"}]
+    answer = await door.send("PATCH", path, actor, same, **patch)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["meta"]["versionId"] == "1"
+    assert (await door.send("PATCH", path, other, same, **patch)).status_code in (403, 404)
 
 
 async def test_an_entry_uuid_of_an_old_version_still_names_the_document(door: Any, make: Any) -> None:

@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from socle.platform.fhir import FhirStatus
-from socle.services.dmp.domain import DocumentChange
-from socle.standards.errors import InvalidContent, SocleError, Text
+from starlette.requests import Request
+from starlette.responses import Response
+
+from socle.platform.actor import Actor
+from socle.platform.fhir import FhirStatus, negotiate, off_loop, respond, version_in
+from socle.platform.web import read_body
+from socle.services.dmp.domain import DocumentChange, Door
+from socle.services.dmp.fhir_context import FhirContext, etag_of, no_such, target_of_identifier
+from socle.services.dmp.fhir_search import DOCUMENT_PARAMETERS
+from socle.standards.errors import Conflict, InvalidContent, MalformedInput, SocleError, Text
 from socle.standards.fhir.json_codec import decode_json, to_tree
 from socle.standards.fhir.patch import apply_fhirpath_patch, apply_json_patch, apply_xml_patch
 from socle.standards.fhir.pdsm import vocabulary as v
+from socle.standards.fhir.pdsm.documents import binary_id, document_reference_of
+from socle.standards.fhir.pdsm.submissions import Target
 from socle.standards.fhir.resources import DocumentReference, Parameters
+from socle.standards.fhir.search import parse_query
 from socle.standards.fhir.xml_codec import decode_xml
 from socle.standards.xds.model import Visibility
 
@@ -26,6 +36,56 @@ PATCH_TYPES: Final = (
 )
 _CHANGEABLE: Final = frozenset({"status", "securityLabel", "extension"})
 _VISIBILITIES: Final = frozenset(code.value for code in Visibility)
+
+
+_MAX_PATCH_BYTES: Final = 256 * 1024
+_PATCH_PARAMETERS: Final = tuple(parameter for parameter in DOCUMENT_PARAMETERS if parameter.name == "identifier")
+
+
+async def patch_found(door: FhirContext, request: Request) -> Response:
+    """PATCH ``DocumentReference?identifier=…`` (PDSm flux 03)."""
+    actor = await door.authenticate(request)
+    search = parse_query(list(request.query_params.multi_items()), _PATCH_PARAMETERS)
+    tokens = [token for clause in search.all("identifier") for token in clause.tokens]
+    if len(tokens) != 1:
+        raise MalformedInput(
+            "FHIRParameterRequired",
+            Text("PATCH désigne un document par identifier.", "PATCH names one document by identifier."),
+            location="identifier",
+            remedy=Text(
+                "Écrivez ?identifier=urn:ietf:rfc:3986|urn:oid:{uniqueId}.",
+                "Write ?identifier=urn:ietf:rfc:3986|urn:oid:{uniqueId}.",
+            ),
+        )
+    return await _patch(door, request, actor, target_of_identifier(tokens[0].code))
+
+
+async def patch_named(door: FhirContext, request: Request) -> Response:
+    """PATCH ``DocumentReference/{id}``."""
+    actor = await door.authenticate(request)
+    return await _patch(door, request, actor, Target("DocumentReference", request.path_params["id"]))
+
+
+async def _patch(door: FhirContext, request: Request, actor: Actor, target: Target) -> Response:
+    negotiate(request)
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    body = await read_body(request, _MAX_PATCH_BYTES)
+    current = await door.locate(actor, target)
+    if current is None:
+        raise no_such("DocumentReference")
+    before = document_reference_of(current, f"{door.url}/Binary/{binary_id(current)}")
+    after = await off_loop(len(body), lambda: patched(before, media_type, body))
+    change = change_between(before, after)
+    version_seen = version_in(request)
+    try:
+        entry = await door.service.patch(
+            actor, current.logical_id, change, patient=current.patient_id, version=version_seen, door=Door.FHIR
+        )
+    except Conflict as error:
+        if error.code == "XDSMetadataVersionError":
+            raise FhirStatus(412, error.code, error.reason, location="If-Match", remedy=error.remedy) from error
+        raise
+    return await respond(request, door.document(entry, ()), headers={"ETag": etag_of(entry)})
 
 
 def change_between(before: DocumentReference, after: DocumentReference) -> DocumentChange:

@@ -9,15 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from socle.standards.fhir.pdsm import vocabulary as v
-from socle.standards.fhir.pdsm.documents import (
-    RELATIONS,
-    Relation,
-    document_reference_of,
-)
-from socle.standards.fhir.pdsm.lists import (
-    list_of_folder,
-    list_of_set,
-)
+from socle.standards.fhir.pdsm.documents import RELATIONS, Relation, document_reference_of
+from socle.standards.fhir.pdsm.lists import list_of_folder, list_of_set
 from socle.standards.fhir.resources import (
     Binary,
     Bundle,
@@ -29,13 +22,7 @@ from socle.standards.fhir.resources import (
     ParametersParameter,
 )
 from socle.standards.fhir.types import Meta
-from socle.standards.xds.model import (
-    AssociationType,
-    DocumentEntry,
-    Folder,
-    Submission,
-    SubmissionSet,
-)
+from socle.standards.xds.model import AssociationType, DocumentEntry, Folder, Submission, SubmissionSet
 
 Rel = AssociationType
 #: XDS class of the signature of a submission, which PDSm does not carry.

@@ -27,15 +27,7 @@ from socle.standards.fhir.pdsm.people import Contained, Resolve, read_author, wr
 from socle.standards.fhir.pdsm.systems import code_of, concept_of
 from socle.standards.fhir.pdsm.times import to_date_time, to_dtm
 from socle.standards.fhir.resources import ListEntry, ListResource
-from socle.standards.fhir.types import (
-    Annotation,
-    CodeableConcept,
-    Coding,
-    Extension,
-    Identifier,
-    Meta,
-    Reference,
-)
+from socle.standards.fhir.types import Annotation, CodeableConcept, Coding, Extension, Identifier, Meta, Reference
 from socle.standards.xds.model import Author, Code, Folder, Status, SubmissionSet
 
 SUBMISSION_SET: Final = "submissionset"

@@ -24,13 +24,7 @@ from socle.standards.fhir.pdsm.documents import (
     refuse,
     unique_identifier,
 )
-from socle.standards.fhir.pdsm.lists import (
-    FOLDER,
-    SUBMISSION_SET,
-    folder_of,
-    list_kind,
-    submission_set_of,
-)
+from socle.standards.fhir.pdsm.lists import FOLDER, SUBMISSION_SET, folder_of, list_kind, submission_set_of
 from socle.standards.fhir.resources import (
     Binary,
     Bundle,
@@ -42,14 +36,7 @@ from socle.standards.fhir.resources import (
     Resource,
 )
 from socle.standards.fhir.types import Reference
-from socle.standards.xds.model import (
-    Association,
-    AssociationType,
-    Author,
-    Code,
-    Submission,
-    SubmissionSet,
-)
+from socle.standards.xds.model import Association, AssociationType, Author, Code, Submission, SubmissionSet
 
 Rel = AssociationType
 #: ``contentTypeCode`` of the set that the server makes for a simplified publication.
