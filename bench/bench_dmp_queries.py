@@ -29,7 +29,7 @@ from socle.platform.base import Base
 from socle.platform.patient_key import patient_key
 from socle.platform.settings import Settings
 from socle.server.offline import open_offline
-from socle.services.dmp import store
+from socle.services.dmp import keys, store
 from socle.services.dmp.domain import (
     AuthorizationAction,
     DocumentFilter,
@@ -39,9 +39,10 @@ from socle.services.dmp.domain import (
     Interval,
     Page,
 )
+from socle.services.dmp.keys import to_urn
 from socle.services.dmp.rules import DocumentFacts
 from socle.services.dmp.service import DmpService
-from socle.services.dmp.store import StoredEntry, to_urn
+from socle.services.dmp.store import StoredEntry
 from socle.services.ins.service import InsService
 from socle.standards.ids.ins import OID_NIR_TEST, Ins, key_of
 from socle.standards.xds.model import Association, AssociationType, Author, Code, DocumentEntry, Status, SubmissionSet
@@ -93,7 +94,7 @@ def make_entries(ins: Ins, count: int, chance: random.Random) -> Iterator[Stored
             entry=entry,
             facts=DocumentFacts(
                 status=Status.APPROVED,
-                type_key=store.type_key(type_code),
+                type_key=keys.type_key(type_code),
                 visibility=1 if rank % 20 == 0 else 0,
                 owner_ids=frozenset({"810000000001", "structure:1750000001"}),
             ),
@@ -104,7 +105,7 @@ def make_entries(ins: Ins, count: int, chance: random.Random) -> Iterator[Stored
             registered_at=at,
             submission_set=uuid4(),
             object_address="0" * 64,
-            type_token=store.token("type", store.type_key(type_code)),
+            type_token=keys.token("type", keys.type_key(type_code)),
         )
 
 
@@ -120,7 +121,7 @@ async def load_patient(base: Base, ins: Ins, count: int, chance: random.Random) 
             target=one.entry.entry_uuid,
             submission_set_status="Original",
         )
-        links.append((key, one.submission_set, store.to_uuid(link.entry_uuid), one.uuid, "HasMember",
+        links.append((key, one.submission_set, keys.to_uuid(link.entry_uuid), one.uuid, "HasMember",
                       one.registered_at, msgspec.msgpack.encode(link)))  # fmt: skip
         unique_id = f"2.25.{one.submission_set.int}"
         submission_set = SubmissionSet(
@@ -135,13 +136,13 @@ async def load_patient(base: Base, ins: Ins, count: int, chance: random.Random) 
         sets.append((key, one.submission_set, unique_id, "Approved", ["810000000001"], [1], PERSON,
                      one.entry.creation_time, "", one.registered_at, "xds",
                      msgspec.msgpack.encode(submission_set)))  # fmt: skip
-        locators += [(one.uuid, key), (store.locator(one.entry.unique_id), key)]
+        locators += [(one.uuid, key), (keys.locator(one.entry.unique_id), key)]
     rows = [
         {
             "patient_key": key, "entry_uuid": one.uuid, "logical_id": one.uuid, "lineage": one.uuid,
             "unique_id": one.entry.unique_id, "version": 1, "is_latest": True, "status": "Approved",
             "visibility": one.facts.visibility, "announced_at": None, "owner_ids": sorted(one.facts.owner_ids),
-            "type_token": one.type_token, "tokens": store.entry_tokens(one.entry), "author_persons": [PERSON],
+            "type_token": one.type_token, "tokens": keys.entry_tokens(one.entry), "author_persons": [PERSON],
             "creation_time": one.entry.creation_time, "service_start": one.entry.creation_time,
             "service_stop": None, "title": one.entry.title, "registered_at": one.registered_at,
             "submission_set": one.submission_set, "object_address": one.object_address,

@@ -17,9 +17,10 @@ from socle.services.dmp.context import Attempt, DmpContext, Visit
 from socle.services.dmp.domain import DocumentChange, Door, Function, SubmissionReceipt
 from socle.services.dmp.errors import conflict, invalid, no_such_document, refusal
 from socle.services.dmp.feeding import Registration, name_in_message, receipt_of, register, subjects_of
+from socle.services.dmp.keys import to_urn, to_uuid
 from socle.services.dmp.lineage import with_effective_visibility
 from socle.services.dmp.rules import CITIZENS, decide_visibility_change, visibility_of
-from socle.services.dmp.store import StoredEntry, to_urn
+from socle.services.dmp.store import StoredEntry
 from socle.services.dmp.submission import Prepared, new_oid, prepare_update, with_visibility
 from socle.standards.errors import Forbidden, SocleError, Text
 from socle.standards.ids.ins import Ins
@@ -93,7 +94,7 @@ async def update(
         async with ctx.base.database.transaction() as connection:
             ins = submission.submission_set.patient_id
             visit = await ctx.visit(connection, attempt, Function.LOCATE, actor, ins)
-            set_uuid = store.to_uuid(prepared.submission_set.entry_uuid)
+            set_uuid = to_uuid(prepared.submission_set.entry_uuid)
             assert set_uuid is not None
             edit = _Edit(set_uuid)
             for entry in prepared.documents:
@@ -222,7 +223,7 @@ async def _current(
 
 async def _by_any_id(connection: Connection, visit: Visit, identifier: str) -> StoredEntry:
     names = (identifier,)
-    if store.to_uuid(identifier) is None:
+    if to_uuid(identifier) is None:
         found = await store.lock_entries(connection, visit.key, visit.sight, unique_ids=names)
     else:
         found = await store.lock_entries(connection, visit.key, visit.sight, entry_uuids=names, logical_ids=names)
@@ -253,7 +254,7 @@ async def _add_version(
             entry_uuid=to_urn(uuid) if wanted.entry_uuid == current.entry.entry_uuid else wanted.entry_uuid,
             version=current.entry.version + 1,
         ),
-        uuid=uuid if wanted.entry_uuid == current.entry.entry_uuid else store.to_uuid(wanted.entry_uuid) or uuid,
+        uuid=uuid if wanted.entry_uuid == current.entry.entry_uuid else to_uuid(wanted.entry_uuid) or uuid,
         registered_at=visit.now,
         submission_set=edit.set_uuid,
     )

@@ -14,10 +14,11 @@ from socle.platform.actor import Actor
 from socle.platform.audit import Action, Subject
 from socle.platform.database import Connection
 from socle.platform.patient_key import patient_key
-from socle.services.dmp import record_store, store
+from socle.services.dmp import record_store, search_store, store
 from socle.services.dmp.context import Attempt, DmpContext, Visit
 from socle.services.dmp.domain import Door, FolderFilter, Function, NoticeKind, RecordState, SubmissionReceipt
 from socle.services.dmp.errors import conflict, invalid, refusal
+from socle.services.dmp.keys import to_uuid, token, type_key
 from socle.services.dmp.lineage import with_effective_visibility
 from socle.services.dmp.rules import (
     CITIZENS,
@@ -28,7 +29,7 @@ from socle.services.dmp.rules import (
     is_signature,
     visibility_of,
 )
-from socle.services.dmp.store import StoredEntry, to_uuid, token, type_key
+from socle.services.dmp.store import StoredEntry
 from socle.services.dmp.submission import RELATING, REPLACING, Prepared, prepare_feed, with_visibility
 from socle.standards.errors import Forbidden, Text
 from socle.standards.xds.model import (
@@ -230,7 +231,7 @@ async def _find_targets(connection: Connection, visit: Visit, prepared: Prepared
     missing = prepared.outside - targets.keys()
     if missing:
         wanted = FolderFilter(entry_uuids=tuple(missing))
-        folders = await store.find_folders(connection, visit.key, sight, wanted)
+        folders = await search_store.find_folders(connection, visit.key, sight, wanted)
         missing -= {folder.entry_uuid for folder in folders}
     for uuid in sorted(missing):
         raise invalid(

@@ -17,7 +17,7 @@ import msgspec
 from socle.platform.actor import Actor
 from socle.platform.audit import Action, Outcome, Subject
 from socle.platform.database import Connection
-from socle.services.dmp import store
+from socle.services.dmp import search_store, store
 from socle.services.dmp.context import DmpContext, Visit
 from socle.services.dmp.domain import (
     DocumentFilter,
@@ -46,7 +46,8 @@ from socle.services.dmp.domain import (
     SetFilter,
     StoredQuery,
 )
-from socle.services.dmp.store import Place
+from socle.services.dmp.keys import to_urn, to_uuid
+from socle.services.dmp.search_store import Place
 from socle.services.dmp.submission import RELATING
 from socle.standards.errors import InvalidContent, MalformedInput, SocleError, Text
 from socle.standards.ids.ins import Ins
@@ -201,7 +202,9 @@ async def _close(
 async def _answer(connection: Connection, visit: Visit, wanted: StoredQuery) -> RegistryObjects:
     match wanted:
         case FindDocuments():
-            found = await store.find_entries(connection, visit.key, visit.sight, wanted.filter, exclude=wanted.exclude)
+            found = await search_store.find_entries(
+                connection, visit.key, visit.sight, wanted.filter, exclude=wanted.exclude
+            )
             return RegistryObjects(documents=_bounded([one.entry for one in found]))
         case FindSubmissionSets():
             return RegistryObjects(submission_sets=await _sets(connection, visit, wanted.filter))
@@ -257,7 +260,7 @@ async def _by_ids(
     )
     if not (asked.entry_uuids or asked.unique_ids or asked.logical_ids):
         return ()
-    return tuple(one.entry for one in await store.find_entries(connection, visit.key, visit.sight, asked))
+    return tuple(one.entry for one in await search_store.find_entries(connection, visit.key, visit.sight, asked))
 
 
 def _one_document(wanted: GetFoldersForDocument | GetRelatedDocuments) -> GetDocuments:
@@ -268,16 +271,16 @@ def _one_document(wanted: GetFoldersForDocument | GetRelatedDocuments) -> GetDoc
 
 
 async def _sets(connection: Connection, visit: Visit, wanted: SetFilter) -> tuple[SubmissionSet, ...]:
-    return tuple(await store.find_sets(connection, visit.key, visit.sight, wanted))
+    return tuple(await search_store.find_sets(connection, visit.key, visit.sight, wanted))
 
 
 async def _folders(connection: Connection, visit: Visit, wanted: FolderFilter) -> tuple[Folder, ...]:
-    return tuple(await store.find_folders(connection, visit.key, visit.sight, wanted))
+    return tuple(await search_store.find_folders(connection, visit.key, visit.sight, wanted))
 
 
 async def _links(connection: Connection, visit: Visit, uuids: Iterable[str]) -> tuple[Association, ...]:
     """The links from, to or being one of ``uuids`` whose two ends the caller sees."""
-    return await _visible(connection, visit, await store.find_associations(connection, visit.key, uuids))
+    return await _visible(connection, visit, await search_store.find_associations(connection, visit.key, uuids))
 
 
 async def _visible(connection: Connection, visit: Visit, links: Sequence[Association]) -> tuple[Association, ...]:
@@ -285,7 +288,7 @@ async def _visible(connection: Connection, visit: Visit, links: Sequence[Associa
     seen = await _visible_objects(connection, visit, ends)
     others = ends - seen
     if others:
-        links_at_ends = await store.find_associations(connection, visit.key, others)
+        links_at_ends = await search_store.find_associations(connection, visit.key, others)
         inner = [link for link in links_at_ends if link.entry_uuid in others]
         inner_ends = {end for link in inner for end in (link.source, link.target)}
         seen_inside = await _visible_objects(connection, visit, inner_ends) if inner else set()
@@ -297,9 +300,9 @@ async def _visible_objects(connection: Connection, visit: Visit, uuids: set[str]
     if not uuids:
         return set()
     names, sight = tuple(uuids), visit.sight
-    entries = await store.find_entries(connection, visit.key, sight, DocumentFilter(entry_uuids=names))
-    sets = await store.find_sets(connection, visit.key, sight, SetFilter(entry_uuids=names))
-    folders = await store.find_folders(connection, visit.key, sight, FolderFilter(entry_uuids=names))
+    entries = await search_store.find_entries(connection, visit.key, sight, DocumentFilter(entry_uuids=names))
+    sets = await search_store.find_sets(connection, visit.key, sight, SetFilter(entry_uuids=names))
+    folders = await search_store.find_folders(connection, visit.key, sight, FolderFilter(entry_uuids=names))
     return (
         {one.entry.entry_uuid for one in entries}
         | {one.entry_uuid for one in sets}
@@ -339,7 +342,7 @@ async def _with_contents(
     if not members:
         return found
     asked = msgspec.structs.replace(wanted, entry_uuids=members)
-    documents = tuple(one.entry for one in await store.find_entries(connection, visit.key, visit.sight, asked))
+    documents = tuple(one.entry for one in await search_store.find_entries(connection, visit.key, visit.sight, asked))
     inside = await _folders(connection, visit, FolderFilter(entry_uuids=members))
     folders = (*found.folders, *inside)
     if inside:
@@ -369,13 +372,13 @@ async def _related(connection: Connection, visit: Visit, wanted: GetRelatedDocum
 
 
 async def _everything(connection: Connection, visit: Visit, wanted: GetAll) -> RegistryObjects:
-    found = await store.find_entries(connection, visit.key, visit.sight, wanted.documents)
+    found = await search_store.find_entries(connection, visit.key, visit.sight, wanted.documents)
     documents = _bounded([one.entry for one in found])
     sets = await _sets(connection, visit, wanted.sets)
     folders = await _folders(connection, visit, wanted.folders)
     kept = {one.entry_uuid for one in documents} | {one.entry_uuid for one in sets}
     kept |= {one.entry_uuid for one in folders}
-    links = await store.find_all_associations(connection, visit.key)
+    links = await search_store.find_all_associations(connection, visit.key)
     kept |= {one.entry_uuid for one in links if {one.source, one.target} <= kept}
     return RegistryObjects(
         submission_sets=sets,
@@ -386,17 +389,17 @@ async def _everything(connection: Connection, visit: Visit, wanted: GetAll) -> R
 
 
 def _normal(uuid: str) -> str:
-    parsed = store.to_uuid(uuid)
-    return store.to_urn(parsed) if parsed else uuid
+    parsed = to_uuid(uuid)
+    return to_urn(parsed) if parsed else uuid
 
 
 def _bounded(documents: list[DocumentEntry]) -> tuple[DocumentEntry, ...]:
-    if len(documents) >= store.MAX_RESULTS:
+    if len(documents) >= search_store.MAX_RESULTS:
         raise InvalidContent(
             "XDSTooManyResults",
             Text(
-                f"La réponse dépasse {store.MAX_RESULTS} documents.",
-                f"The answer is over {store.MAX_RESULTS} documents.",
+                f"La réponse dépasse {search_store.MAX_RESULTS} documents.",
+                f"The answer is over {search_store.MAX_RESULTS} documents.",
             ),
             remedy=Text("Ajoutez des dates ou des types à la recherche.", "Add dates or types to the query."),
             requirement="IHE ITI TF-3 table 4.2.4.1-2",
@@ -412,16 +415,18 @@ async def _find_page(
 ) -> tuple[RegistryObjects, list[Place], int]:
     key, sight = visit.key, visit.sight
     if isinstance(wanted, FindSubmissionSets):
-        sets, total = await store.page_sets(connection, key, sight, wanted.filter, after, count)
+        sets, total = await search_store.page_sets(connection, key, sight, wanted.filter, after, count)
         found = tuple(one.submission_set for one in sets)
         links = await _links(connection, visit, [one.entry_uuid for one in found])
         return RegistryObjects(submission_sets=found, associations=links), [one.place for one in sets], total
     if isinstance(wanted, FindFolders):
-        folders, total = await store.page_folders(connection, key, sight, wanted.filter, after, count)
+        folders, total = await search_store.page_folders(connection, key, sight, wanted.filter, after, count)
         held = tuple(one.folder for one in folders)
         links = await _links(connection, visit, [one.entry_uuid for one in held])
         return RegistryObjects(folders=held, associations=links), [one.place for one in folders], total
-    entries, total = await store.page_entries(connection, key, sight, wanted.filter, wanted.exclude, after, count)
+    entries, total = await search_store.page_entries(
+        connection, key, sight, wanted.filter, wanted.exclude, after, count
+    )
     documents = tuple(one.entry for one in entries)
     links = await _relations(connection, visit, [one.entry_uuid for one in documents])
     return RegistryObjects(documents=documents, associations=links), [one.place for one in entries], total
@@ -430,7 +435,7 @@ async def _find_page(
 async def _relations(connection: Connection, visit: Visit, uuids: Sequence[str]) -> tuple[Association, ...]:
     """The links by which documents of a page replace, complete, transform or sign others."""
     own = set(uuids)
-    links = await store.find_associations(connection, visit.key, uuids)
+    links = await search_store.find_associations(connection, visit.key, uuids)
     kept = [one for one in links if one.source in own and one.type in RELATING | {A.SIGNS}]
     return await _visible(connection, visit, kept) if kept else ()
 
@@ -476,7 +481,7 @@ async def _retrieve_of(
     ):
         visit = await ctx.visit(connection, attempt, Function.CONSULT, actor, owner)
         wanted = DocumentFilter(unique_ids=tuple(unique_ids), latest_only=True)
-        entries = await store.find_entries(connection, visit.key, visit.sight, wanted)
+        entries = await search_store.find_entries(connection, visit.key, visit.sight, wanted)
         found = {
             one.entry.unique_id: Retrieved(
                 entry=one.entry, content=await ctx.base.objects.get(visit.key, one.object_address, connection)

@@ -28,7 +28,7 @@ from socle.services.dmp.domain import (
     RecordSettings,
     RecordState,
 )
-from socle.services.dmp.store import locator
+from socle.services.dmp.keys import locator
 from socle.standards.ids.ins import Ins
 
 QUERIES = Queries("socle.services.dmp")

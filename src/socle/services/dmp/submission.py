@@ -13,8 +13,8 @@ import msgspec
 from lxml import etree
 
 from socle.services.dmp.errors import invalid
+from socle.services.dmp.keys import to_urn, to_uuid
 from socle.services.dmp.rules import is_signature, visibility_of
-from socle.services.dmp.store import to_urn, to_uuid
 from socle.standards.cda.document import open_document
 from socle.standards.cda.metadata import Severity, check_metadata, sha1_of, visibility_code
 from socle.standards.errors import Text

@@ -15,7 +15,7 @@ import msgspec
 from socle.platform.actor import Actor, ActorKind, Purpose
 from socle.platform.audit import BEGINNING, END, Action, AuditEvent, Outcome, Trace
 from socle.platform.database import Connection
-from socle.services.dmp import record_store, store
+from socle.services.dmp import record_store, search_store
 from socle.services.dmp.context import DmpContext, Visit
 from socle.services.dmp.domain import AccessLine, Door, Function, Notice, NoticeKind
 from socle.services.dmp.errors import REFUSALS
@@ -229,7 +229,7 @@ async def _titles(
     unique_ids = {unique_id for trace in traces for unique_id in documents_of(trace.event)}
     if not unique_ids:
         return {}, frozenset()
-    known = await store.find_titles(connection, visit.key, visit.sight, unique_ids)
+    known = await search_store.find_titles(connection, visit.key, visit.sight, unique_ids)
     titles = {unique_id: title for unique_id, title in known.items() if title is not None}
     return titles, frozenset(known.keys() - titles.keys())
 
