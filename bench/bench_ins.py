@@ -1,6 +1,6 @@
 """How fast identities load, are found by INS, are searched by traits and verified, on one PostgreSQL.
 
-    python bench/ins_identities.py [--patients 10000] [--output bench/results/ins.json]
+    python bench/bench_ins.py [--patients 10000] [--output bench/results/ins.json]
 
 Prints a table and writes raw figures with the machine and the date.
 """
@@ -8,6 +8,7 @@ Prints a table and writes raw figures with the machine and the date.
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 import random
 import shutil
@@ -98,7 +99,7 @@ def main(
     *,
     patients: int = 10_000,
     rounds: int = 1000,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("bench/results/ins_identities.json"),
+    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("bench/results/ins.json"),
 ) -> None:
     """Runs the measures on a base of its own."""
     data = Path(tempfile.mkdtemp(prefix="socle-bench-"))
@@ -116,6 +117,7 @@ def main(
     report = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
+        "load_average": os.getloadavg(),
         "patients": patients,
         "rounds": rounds,
         "results": results,
