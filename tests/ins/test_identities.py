@@ -345,6 +345,8 @@ async def test_a_lot_is_verified_later_line_by_line_and_only_its_owner_reads_it(
     with pytest.raises(NotFound):
         await service.teleservice.read_verdicts(DOCTOR, batch.id)
     await service.teleservice.run_batch(batch.id)
+    async with base.database.transaction() as connection:
+        assert await connection.fetchval("SELECT claims FROM ins_batch") == b""
     done = await service.teleservice.find_batch(DOCTOR, batch.id)
     assert (done.state, done.total, done.done, done.wrong) == ("done", 750, 750, 600)
     verdicts = await service.teleservice.read_verdicts(DOCTOR, batch.id)

@@ -217,8 +217,9 @@ SELECT * FROM ins_batch WHERE id = :id FOR UPDATE;
 SELECT verdicts FROM ins_batch WHERE id = :id AND submitted_by = :submitted_by AND state = 'done';
 
 -- name: advance_batch
--- Says how far a lot is.
-UPDATE ins_batch SET state = :state, done = :done, wrong = :wrong, verdicts = :verdicts, finished_at = :finished_at
+-- Says how far a lot is; once it is done, what it claimed is erased.
+UPDATE ins_batch SET state = :state, done = :done, wrong = :wrong, verdicts = :verdicts, finished_at = :finished_at,
+    claims = CASE WHEN :finished_at::timestamptz IS NULL THEN claims ELSE ''::bytea END
 WHERE id = :id;
 
 -- name: remove_old_batches
