@@ -374,7 +374,10 @@ def test_letters_and_reports_hold_what_they_were_given(frame: Frame) -> None:
     assert found["ORG-070"] == stay.entry_mode
     assert "Dyspnée" in [section.text for section in letter.sections]
     referral = read_clinical_content(build_ldl_ees(frame, reason="Chute", comment="Vit seul"))
-    assert referral.allergies[0].name == "Pas d'allergie connue"
+    (treatment,) = referral.medications
+    assert treatment.absence is not None
+    assert treatment.absence.code == "no-known-medications"
+    assert referral.allergies[0].name == "Pas d'allergie/hypersensibilité connue"
     report = ImagingReport(
         act=Concept("30745-4", "2.16.840.1.113883.6.1", "Radiographie du thorax"),
         modality=Concept("DX", "1.2.840.10008.2.16.4", "Radiographie numérique"),

@@ -142,7 +142,7 @@ _ASSIGNED = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_a_written_header_is_read_back_equal(frame: Frame, data: st.DataObject) -> None:
     base = header_of(frame, DOCUMENT_MODELS["VSM"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from socle.sandbox import cast
 from socle.sandbox.documents import named_documents, sample_documents
 from socle.standards.cda.build import pdf_a_claim, pdf_a_findings
@@ -10,6 +12,10 @@ from socle.standards.cda.datatypes import Quantity
 from socle.standards.cda.entries import read_attachment, read_clinical_content
 from socle.standards.cda.header import read_header
 from socle.standards.cda.metadata import check_metadata, document_entry_of
+
+
+#: Building all of them takes some seconds: their copies are printed.
+pytestmark = pytest.mark.slow
 
 
 def test_the_samples_cover_every_priority_type_and_agree_with_their_metadata() -> None:

@@ -9,10 +9,15 @@ Source: CI-SIS content models, entries FRE.20 to FRE.210.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from socle.standards.cda.datatypes import Concept, Identifier, Interval, Moment, Quantity, QuantityRange
 from socle.standards.cda.header import Assigned
+
+#: System of the IPS codes that say that something is absent or unknown.
+ABSENT_OR_UNKNOWN: Final = "2.16.840.1.113883.5.1150.1"
 
 #: What an observation can find.
 Value = Quantity | QuantityRange | Concept | Moment | bool | int | str
@@ -127,6 +132,7 @@ class Medication(msgspec.Struct, frozen=True, kw_only=True):
     """A treatment. ``is_order`` tells a prescription line from a treatment that is taken.
 
     ``steps`` has one dosage in the normal mode; the steps of a progressive, split or conditional posology otherwise.
+    ``absence`` is the IPS code by which the entry says that there is no treatment (``no-known-medications``).
     """
 
     product: Product
@@ -137,6 +143,7 @@ class Medication(msgspec.Struct, frozen=True, kw_only=True):
     is_order: bool = False
     is_negated: bool = False
     status: str = "completed"
+    absence: Concept | None = None
     reasons: tuple[Concept, ...] = ()
     patient_instruction: str = ""
     dispenser_instruction: str = ""

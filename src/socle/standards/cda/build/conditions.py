@@ -261,7 +261,8 @@ def _qualify(scribe: Scribe, value: Problem | Allergy) -> tuple[Cell | None, lis
             reference(cell.anchor),
             cda("statusCode", code="completed"),
             cda("effectiveTime", nullFlavor="NA"),
-            concept("value", qualifier, xsi_type="CD"),
+            # IHE PCC wants the clinical status as a CE, everything else as a CD.
+            concept("value", qualifier, xsi_type="CE" if name == "clinical_status" else "CD"),
             classCode="OBS",
             moodCode="EVN",
         )

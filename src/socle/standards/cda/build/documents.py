@@ -25,6 +25,7 @@ from socle.standards.cda.build.scribe import Cell, Row, Scribe, paragraphs, refe
 from socle.standards.cda.build.vaccinations import vaccinations as write_vaccinations
 from socle.standards.cda.build.writer import cda, concept, interval, observed_value, templates, to_bytes
 from socle.standards.cda.clinical import (
+    ABSENT_OR_UNKNOWN,
     Allergy,
     Dispensation,
     FamilyHistory,
@@ -33,6 +34,7 @@ from socle.standards.cda.clinical import (
     Observation,
     Problem,
     Procedure,
+    Product,
     Vaccination,
     Value,
 )
@@ -266,8 +268,9 @@ def _coded(
 
 
 def _treatments(scribe: Scribe, name: str, values: Sequence[Medication]) -> etree._Element:
-    written = _coded(scribe, name, medications.treatments, values)
-    return written[0] if written else scribe.section(name, paragraphs("Aucun traitement."))
+    """The section of treatments; without any, an entry says so, since the models want one."""
+    (written,) = _coded(scribe, name, medications.treatments, values or [_no_known_medication()])
+    return written
 
 
 def _status(scribe: Scribe, stay: Stay) -> etree._Element:
@@ -332,9 +335,14 @@ def _simple(
 def _no_known_allergy() -> Allergy:
     return Allergy(
         kind=Concept("419199007", "2.16.840.1.113883.6.96", "allergie à une substance"),
-        value=Concept("no-known-allergies", "2.16.840.1.113883.5.1150.1", "Pas d'allergie connue"),
+        value=Concept("no-known-allergies", ABSENT_OR_UNKNOWN, "Pas d'allergie/hypersensibilité connue"),
         text="Aucune allergie connue",
     )
+
+
+def _no_known_medication() -> Medication:
+    code = Concept("no-known-medications", ABSENT_OR_UNKNOWN, "Pas de traitement médicamenteux connu")
+    return Medication(product=Product(), absence=code, text="Aucun traitement connu")
 
 
 def _finish(header: Header, sections: Iterable[etree._Element]) -> bytes:

@@ -127,7 +127,7 @@ def dispensations(scribe: Scribe, values: Sequence[Dispensation]) -> tuple[etree
     for value in values:
         cell = Cell(value.text or value.product.title, scribe.anchor("delivre"))
         patient = _cell(scribe, value.patient_instruction, "consigne")
-        note = _cell(scribe, value.note, "note")
+        note = Cell(value.note, scribe.anchor("note"))
         substituted = _cell(scribe, say_concept(value.substitution), "substitution")
         treatment = value.treatment
         posology = (
@@ -137,14 +137,15 @@ def dispensations(scribe: Scribe, values: Sequence[Dispensation]) -> tuple[etree
         relations = [_order(value)] if value.order else []
         if patient:
             relations.append(_instruction(patient, "PINSTRUCT", f"{CCD}.49", f"{PCC}.3", f"{FRE}.33"))
-        if note:
-            relations.append(_instruction(note, "FINSTRUCT", f"{CCD}.43", f"{PCC}.3.1", f"{FRE}.207"))
         if treatment is not None and isinstance(posology, Cell):
             roots = (f"{CCD}.24", f"{PCC}.7", f"{FRE}.42", f"{PHM}.3.6", f"{PCC}.7.1")
             followed = administration(scribe, treatment, posology, roots, [], mood="INT", with_product=False)
             relations.append(cda("entryRelationship", followed, typeCode="COMP"))
         if substituted:
             relations.append(_made_substitution(value, substituted))
+        if relations or value.note:
+            # The French model wants the dispenser's note, even empty, as soon as there is any relation.
+            relations.insert(0, _instruction(note, "FINSTRUCT", f"{CCD}.43", f"{PCC}.3.1", f"{FRE}.207"))
         supply = cda(
             "supply",
             templates(f"{CCD}.34", f"{PCC}.7.3", f"{PHM}.3.4", f"{FRE}.204"),

@@ -37,7 +37,7 @@ def administration(
         "substanceAdministration",
         templates(*roots),
         scribe.identifier(value.id),
-        concept("code", _DRUG),
+        concept("code", value.absence or _DRUG),
         reference(cell.anchor),
         cda("statusCode", code="completed"),
         interval("effectiveTime", value.period, xsi_type="IVL_TS", with_both_bounds=True)
@@ -50,7 +50,7 @@ def administration(
         quantity_range("doseQuantity", only.dose, with_both_bounds=True),
         quantity_range("rateQuantity", only.rate, with_both_bounds=True),
         [ratio("maxDoseQuantity", each) for each in only.maximum],
-        cda("consumable", product(value.product, cell) if with_product else no_product()),
+        cda("consumable", product(value.product, cell) if with_product and value.absence is None else no_product()),
         relations,
         classCode="SBADM",
         moodCode=mood,

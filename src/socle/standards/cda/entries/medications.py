@@ -11,6 +11,7 @@ from typing import Final
 from lxml import etree
 
 from socle.standards.cda.clinical import (
+    ABSENT_OR_UNKNOWN,
     Dispensation,
     Dosage,
     Frequency,
@@ -59,8 +60,10 @@ def read_medication(element: etree._Element, narrative: Narrative, section: str)
         if child(subordinate.getparent(), "sequenceNumber") is not None
         and (step := _read_step(subordinate, narrative)) != Dosage()
     )
+    code = narrative.concept(child(element, "code"))
     return Medication(
         product=read_product(child(element, "consumable", "manufacturedProduct"), narrative),
+        absence=code if code is not None and code.system == ABSENT_OR_UNKNOWN else None,
         period=period,
         steps=steps or ((own_step,) if own_step != Dosage() else ()),
         route=narrative.concept(child(element, "routeCode")),

@@ -236,11 +236,13 @@ def medication_request(
 def medication_statement(value: clinical.Medication, patient: Reference) -> fhir.MedicationStatement:
     """A treatment that is or was taken, its product contained."""
     moment, period = _time(value.period)
+    absence = to.concept(value.absence)
     return fhir.MedicationStatement(
-        contained=(_contained(value.product),),
+        contained=() if absence else (_contained(value.product),),
         identifier=to.identifier(value.id),
         status="not-taken" if value.is_negated else "unknown" if value.period is None else "active",
-        medication_reference=Reference(reference="#produit", display=to.text(value.product.title)),
+        medication_codeable_concept=absence,
+        medication_reference=None if absence else Reference(reference="#produit", display=to.text(value.product.title)),
         subject=patient,
         effective_date_time=moment,
         effective_period=period,
