@@ -13,7 +13,6 @@ from socle.standards.cda.entries import read_attachment, read_clinical_content
 from socle.standards.cda.header import read_header
 from socle.standards.cda.metadata import check_metadata, document_entry_of
 
-
 #: Building all of them takes some seconds: their copies are printed.
 pytestmark = pytest.mark.slow
 
