@@ -17,12 +17,17 @@ from pathlib import Path
 import asyncpg
 import msgspec
 import pytest
+from hypothesis import settings
 
 from socle.app import MIGRATED_PACKAGES
 from socle.platform.base import Base, open_base
 from socle.platform.embedded import EmbeddedPostgres
 from socle.platform.migrations import migrate
 from socle.platform.settings import Settings
+
+# On a machine that others use too, an example that waits for its turn is not slow.
+settings.register_profile("socle", deadline=None)
+settings.load_profile("socle")
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"

@@ -1,4 +1,5 @@
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -115,3 +116,4 @@ class LifeOfAnIdentity(RuleBasedStateMachine):
 
 
 TestLifeOfAnIdentity = LifeOfAnIdentity.TestCase
+TestLifeOfAnIdentity.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
