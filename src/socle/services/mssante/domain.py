@@ -135,6 +135,8 @@ class Recipient(msgspec.Struct, frozen=True):
     address: Address
     notify: str = ""
     original_recipient: str = ""
+    #: Key of the box when the door has just found it.
+    key: UUID | None = None
 
 
 class Origin(StrEnum):

@@ -152,9 +152,7 @@ class PostOffice:
             notices=[],
             done=asyncio.get_running_loop().create_future(),
         )
-        local = [str(recipient.address) for recipient in recipients if self.is_local(recipient.address.domain)]
-        async with self._base.database.connection() as connection:
-            rows = await connection.fetch("SELECT mailbox_key, address FROM mss_mailbox WHERE address = ANY($1)", local)
+        keys = await self._find_boxes(recipients)
         delivered = b"Return-Path: <" + sender.encode() + b">\r\n" + marked
         summary = msgspec.structs.replace(summary, header=delivered[: len(delivered) - len(marked)] + summary.header)
 
@@ -163,14 +161,28 @@ class PostOffice:
             new = await new_message(self._base.objects.rings, key, stored, delivered, summary, mail, now)
             parcel.copies[address] = _Copy(key, new)
 
-        await asyncio.gather(*(put(row["mailbox_key"], row["address"]) for row in rows))
-        if rows and b"multipart/report" in parcel.header.lower():
-            parcel.notices = await self._read_notices(rows[0]["mailbox_key"], message)
-        if len(local) < len(recipients):
+        await asyncio.gather(*(put(key, address) for address, key in keys.items()))
+        if keys and b"multipart/report" in parcel.header.lower():
+            parcel.notices = await self._read_notices(next(iter(keys.values())), message)
+        if not all(self.is_local(recipient.address.domain) for recipient in recipients):
             parcel.queued_object = await self._base.objects.put(self.operator_key, marked)
         elif envelope.sender is not None:
             await self._base.objects.rings.current(self.operator_key)  # a report may be needed inside the transaction
         return parcel
+
+    async def _find_boxes(self, recipients: tuple[Recipient, ...]) -> dict[str, UUID]:
+        """The keys of the local boxes among ``recipients``, those that the door found already taken from it."""
+        keys = {str(recipient.address): recipient.key for recipient in recipients if recipient.key is not None}
+        others = [
+            str(recipient.address)
+            for recipient in recipients
+            if recipient.key is None and self.is_local(recipient.address.domain)
+        ]
+        if others:
+            async with self._base.database.connection() as connection:
+                rows = await QUERIES["find_keys"].rows(connection, addresses=others)
+            keys |= {row["address"]: row["mailbox_key"] for row in rows}
+        return keys
 
     async def _read_notices(self, key: UUID, message: bytes) -> list[NewNotice]:
         """What ``message`` tells of one that the box ``key`` sent. A report goes to one box alone."""

@@ -23,6 +23,10 @@ SELECT * FROM mss_mailbox WHERE address = :address;
 -- One box by key.
 SELECT * FROM mss_mailbox WHERE mailbox_key = :mailbox_key;
 
+-- name: find_keys
+-- Keys of boxes by address.
+SELECT mailbox_key, address FROM mss_mailbox WHERE address = ANY(:addresses::text[]);
+
 -- name: lock_mailbox
 -- One box, locked until the end of the transaction.
 SELECT * FROM mss_mailbox WHERE address = :address FOR UPDATE;

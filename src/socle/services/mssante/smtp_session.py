@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 
@@ -330,29 +330,32 @@ class SmtpSession:
             return "555 5.5.4 Parameter not supported"
         if notify and not _NOTIFY.fullmatch(notify):
             return "501 5.5.4 Bad NOTIFY"
-        await self._check_recipient(path.address)
-        self._recipients.append(Recipient(path.address, notify, decode_xtext(path.parameters.get("ORCPT", ""))[:500]))
+        key = await self._check_recipient(path.address)
+        original = decode_xtext(path.parameters.get("ORCPT", ""))[:500]
+        self._recipients.append(Recipient(path.address, notify, original, key))
         return "250 2.1.5 Recipient ok"
 
-    async def _check_recipient(self, address: Address) -> None:
+    async def _check_recipient(self, address: Address) -> UUID | None:
+        """Lets a recipient pass; the key of the box if it was looked up. Raises ``MailRefused``."""
         office = self._service.office
         if not office.is_local(address.domain):
             white_list = await self._service.trust_list.current() if self._door is Door.SUBMISSION else None
             if white_list is None or white_list.find(address.domain) is None:
                 raise refusal(Check.NOT_LISTED, address.domain)
-            return
+            return None
         if office.is_citizen(address):
             # An unknown citizen is told by a bounce, as Mon espace santé does; only the size is refused at once.
             if not is_valid_matricule(address.local.upper()) and self._door is Door.SUBMISSION:
                 raise refusal(Check.UNKNOWN_BOX)
             if self._size > rules.CITIZEN_MAX_BYTES:
                 raise refusal(Check.TOO_BIG)
-            return
+            return None
         async with self._service.base.database.connection() as connection:
             box = await find_mailbox(connection, str(address))
         check = rules.judge_recipient_box(box, self._size)
-        if check is not None:
-            raise refusal(check)
+        if check is not None or box is None:
+            raise refusal(check or Check.UNKNOWN_BOX)
+        return box.key
 
     async def _data(self, command: Command) -> str:
         if not self._recipients:
