@@ -160,7 +160,7 @@ async def test_damaged_requests_are_answered_in_the_form_of_the_protocol(place: 
         ),
         ("registry", Action.QUERY, lambda: write_query(_query(QueryId.GET_ALL, patient, entry.entry_uuid)), None),
     ]
-    for round_number in range(160):
+    for round_number in range(80):
         service, action, make, packed = bodies[round_number % len(bodies)]
         body = make()
         for _ in range(chance.randint(1, 3)):
