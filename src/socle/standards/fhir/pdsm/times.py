@@ -6,7 +6,7 @@ FHIR has no hour or minute precision: ``2026030208`` is written ``2026-03-02T08:
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from socle.standards.errors import InvalidContent, Text
 
@@ -46,9 +46,10 @@ def to_dtm(text: str | None, location: str = "") -> str:
     """
     if not text:
         return ""
-    if "T" not in text:
-        return text.replace("-", "")
     try:
+        if "T" not in text:
+            date.fromisoformat(text + "-01-01"[len(text) - 4 :] if len(text) < 10 else text)
+            return text.replace("-", "")
         return datetime.fromisoformat(text.replace(":60", ":59")).astimezone(UTC).strftime("%Y%m%d%H%M%S").zfill(14)
     except (ValueError, OverflowError):
         raise InvalidContent(
