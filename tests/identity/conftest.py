@@ -4,8 +4,12 @@ import base64
 import hashlib
 import html
 import itertools
+import json
+import os
 import re
 import secrets
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -223,3 +227,51 @@ def read_hidden() -> Any:
 @pytest.fixture
 def read_query() -> Any:
     return query_of
+
+
+_HEADER = (
+    "Type d'identifiant PP|Identifiant PP|Identification nationale PP|Code civilité d'exercice|Code civilité|"
+    "Nom d'exercice|Prénom d'exercice|Code profession|Code catégorie professionnelle|Code type savoir-faire|"
+    "Code savoir-faire|Code mode exercice|Numéro FINESS site|Identifiant technique de la structure|"
+    "Raison sociale site|Ancien identifiant de la structure|Code secteur d'activité"
+)
+_LINE = (
+    "8|10109876549|810109876549|DR|MME|MARCHAND|CAMILLE|10|C|S|SM54|S|750987653|F750987653|HOPITAL DES EXEMPLES|"
+    "1750987653|SA01"
+)
+
+
+def run_socle(running: Any, *arguments: str) -> str:
+    """Runs a command of the base's own command line on the running base."""
+    done = subprocess.run(
+        [sys.executable, "-m", "socle.cli", *arguments, "--data", str(running.data)],
+        env=os.environ | running.settings.to_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def registered(running_base: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The address of a base with one professional and one client, and the client's secret."""
+    file = tmp_path_factory.mktemp("annuaire") / "PS.txt"
+    file.write_text(f"{_HEADER}\n{_LINE}\n")
+    assert "1 professionals" in run_socle(running_base, "directory", "import", str(file), "--no-full")
+    grants = [part for grant in ("code", "refresh", "ciba") for part in ("--grant", grant)]
+    made = run_socle(
+        running_base,
+        "psc",
+        "client",
+        "add",
+        "lgc-oracle",
+        "--name",
+        "LGC",
+        "--redirect-uri",
+        "http://127.0.0.1:9/retour",
+        *grants,
+        "--json",
+    )
+    return running_base.url, json.loads(made)["client_secret"]

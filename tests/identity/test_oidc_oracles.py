@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -23,51 +20,6 @@ pytestmark = pytest.mark.blackbox
 CALLBACK = "http://127.0.0.1:9/retour"
 RPPS = "10109876549"
 REALM = "/auth/realms/esante-wallet"
-HEADER = (
-    "Type d'identifiant PP|Identifiant PP|Identification nationale PP|Code civilité d'exercice|Code civilité|"
-    "Nom d'exercice|Prénom d'exercice|Code profession|Code catégorie professionnelle|Code type savoir-faire|"
-    "Code savoir-faire|Code mode exercice|Numéro FINESS site|Identifiant technique de la structure|"
-    "Raison sociale site|Ancien identifiant de la structure|Code secteur d'activité"
-)
-LINE = (
-    f"8|{RPPS}|8{RPPS}|DR|MME|MARCHAND|CAMILLE|10|C|S|SM54|S|750987653|F750987653|HOPITAL DES EXEMPLES|1750987653|SA01"
-)
-
-
-def socle(running: Any, *arguments: str) -> str:
-    """Runs a command of the base's own command line on the running base."""
-    done = subprocess.run(
-        [sys.executable, "-m", "socle.cli", *arguments, "--data", str(running.data)],
-        env=os.environ | running.settings.to_environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def registered(running_base: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """The address of a base with one professional and one client, and the client's secret."""
-    file = tmp_path_factory.mktemp("annuaire") / "PS.txt"
-    file.write_text(f"{HEADER}\n{LINE}\n")
-    assert "1 professionals" in socle(running_base, "directory", "import", str(file), "--no-full")
-    grants = [part for grant in ("code", "refresh", "ciba") for part in ("--grant", grant)]
-    made = socle(
-        running_base,
-        "psc",
-        "client",
-        "add",
-        "lgc-oracle",
-        "--name",
-        "LGC",
-        "--redirect-uri",
-        CALLBACK,
-        *grants,
-        "--json",
-    )
-    return running_base.url, json.loads(made)["client_secret"]
 
 
 def hidden(page: str) -> dict[str, str]:

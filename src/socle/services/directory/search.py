@@ -69,8 +69,9 @@ def splits_of(words: Sequence[str]) -> list[tuple[str, str]]:
 async def search(connection: Connection, wanted: Wanted) -> list[Found]:
     """At most ``wanted.count`` lines, the closest names first."""
     # The plan depends on which conditions are given: a generic one would read a million rows for some.
-    await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-    await connection.execute(f"SET LOCAL pg_trgm.similarity_threshold = {_SIMILARITY}")
+    await connection.execute(
+        f"SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL pg_trgm.similarity_threshold = {_SIMILARITY}"
+    )
     count = max(1, min(wanted.count, 200))
     typed = "".join(wanted.name.split())
     if typed.isdigit() and len(typed) >= 9:
