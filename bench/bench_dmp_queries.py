@@ -10,6 +10,7 @@ minutes to load and 3 GB of disk.
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 import random
 import shutil
@@ -274,6 +275,7 @@ def main(*, entries: Annotated[int, Parameter(help="How many.")] = 1_000_000, ou
             "at": datetime.now(UTC).isoformat(),
             "machine": platform.platform(),
             "python": platform.python_version(),
+            "load_average": os.getloadavg(),
         }
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_bytes(msgspec.json.format(msgspec.json.encode(machine | figures), indent=2) + b"\n")

@@ -6,7 +6,8 @@ A statement is written as SQL in its service's ``queries.sql``, under a heading 
     -- Entries of one patient, newest first.
     SELECT … WHERE patient_key = :patient_key
 
-``:patient_key`` is a named parameter (``::type`` casts are left alone).
+``:patient_key`` is a named parameter (``::type`` casts are left alone). ``{{find_entries}}`` stands for the text of
+another statement of the file.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import asyncpg
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
+_INCLUSION = re.compile(r"\{\{(\w+)\}\}")
 _HEADING = re.compile(r"^-- name: (\w+)\n((?:-- .*\n)*)", re.MULTILINE)
 
 
@@ -72,9 +74,17 @@ class Queries:
         text = resources.files(package).joinpath(file).read_text("utf-8")
         headings = list(_HEADING.finditer(text))
         ends = [heading.start() for heading in headings[1:]] + [len(text)]
-        self.by_name = {
-            heading[1]: Query(heading[1], heading[2].replace("-- ", "").strip(), text[heading.end() : end])
+        bodies = {
+            heading[1]: text[heading.end() : end].strip().rstrip(";")
             for heading, end in zip(headings, ends, strict=True)
+        }
+        self.by_name = {
+            heading[1]: Query(
+                heading[1],
+                heading[2].replace("-- ", "").strip(),
+                _INCLUSION.sub(lambda match: bodies[match[1]], bodies[heading[1]]),
+            )
+            for heading in headings
         }
         if len(self.by_name) != len(headings):
             raise ValueError(f"{package}/{file} names a statement twice")

@@ -228,11 +228,9 @@ UPDATE dmp_entry SET status = :status, visibility = :visibility, announced_at = 
 WHERE patient_key = :patient_key AND entry_uuid = :entry_uuid;
 
 -- name: find_entries
--- Document versions of one patient that a caller sees, newest first, after a place in that order.
--- `groups` holds arrays of tokens: one token of each must be there. `total` counts what the place and the number leave
--- out too. Rows are chosen and ordered without their metadata, which is joined for those that are returned.
-WITH seen AS (
-SELECT entry_uuid, registered_at, count(*) OVER () AS total FROM dmp_entry e
+-- Document versions of one patient that a caller sees, in no order.
+-- `groups` holds arrays of tokens: one token of each must be there.
+SELECT entry_uuid, registered_at, status, object_address, metadata FROM dmp_entry e
 WHERE patient_key = :patient_key
     AND (:statuses::text[] IS NULL OR status = ANY (:statuses))
     AND (NOT :latest_only::boolean OR is_latest)
@@ -254,9 +252,17 @@ WHERE patient_key = :patient_key
     AND (:authors::text[] IS NULL OR EXISTS (SELECT FROM unnest(author_persons) p WHERE p LIKE ANY (:authors)))
     AND (:related_to::uuid[] IS NULL OR EXISTS (SELECT FROM dmp_association a
         WHERE a.patient_key = e.patient_key AND a.source = e.entry_uuid AND a.target = ANY (:related_to)))
-    AND dmp_sees(status, type_token, visibility, announced_at, owner_ids, :now, :owners, :types, :hidden_by, :only_own)
-    AND (:after_at::timestamptz IS NULL OR (registered_at, entry_uuid) < (:after_at, :after_uuid::uuid))
-ORDER BY registered_at DESC, entry_uuid DESC LIMIT :count
+    AND dmp_sees(status, type_token, visibility, announced_at, owner_ids, :now, :owners, :types, :hidden_by, :only_own);
+
+-- name: page_entries
+-- The same after a place, newest first, and how many there are without the place. Rows are chosen and ordered without
+-- their metadata, which is then joined for those that are returned.
+WITH seen AS (
+    SELECT entry_uuid, registered_at, count(*) OVER () AS total FROM (
+        {{find_entries}}
+    ) matching
+    WHERE :after_at::timestamptz IS NULL OR (registered_at, entry_uuid) < (:after_at, :after_uuid::uuid)
+    ORDER BY registered_at DESC, entry_uuid DESC LIMIT :count
 )
 SELECT e.entry_uuid, e.registered_at, e.status, e.object_address, e.metadata, seen.total
 FROM seen JOIN dmp_entry e ON e.patient_key = :patient_key AND e.entry_uuid = seen.entry_uuid;

@@ -24,14 +24,14 @@ _FOLDER = msgspec.msgpack.Decoder(Folder)
 _ASSOCIATION = msgspec.msgpack.Decoder(Association)
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """A place in the order of the answers: after which registration, and which object of the same moment."""
 
     at: datetime
     uuid: UUID
 
 
-class FoundEntry(msgspec.Struct, frozen=True):
+class FoundEntry(msgspec.Struct, frozen=True, gc=False):
     """One version of a document as an answer needs it."""
 
     entry: DocumentEntry
@@ -39,14 +39,14 @@ class FoundEntry(msgspec.Struct, frozen=True):
     object_address: str
 
 
-class StoredSet(msgspec.Struct, frozen=True):
+class StoredSet(msgspec.Struct, frozen=True, gc=False):
     """A submission set with its place."""
 
     submission_set: SubmissionSet
     place: Place
 
 
-class StoredFolder(msgspec.Struct, frozen=True):
+class StoredFolder(msgspec.Struct, frozen=True, gc=False):
     """A folder with its place."""
 
     folder: Folder
@@ -85,9 +85,9 @@ async def find_entries(
     wanted: DocumentFilter,
     exclude: DocumentFilter | None = None,
 ) -> list[FoundEntry]:
-    """All document versions that match ``wanted`` and not ``exclude``, newest first; at most ``MAX_RESULTS``."""
-    found, _ = await page_entries(connection, patient_key, sight, wanted, exclude, None, MAX_RESULTS)
-    return found
+    """All document versions that match ``wanted`` and not ``exclude``, newest first."""
+    values = _entry_values(patient_key, sight, wanted, exclude)
+    return _found(await QUERIES["find_entries"].rows(connection, **values))
 
 
 async def page_entries(
@@ -101,11 +101,15 @@ async def page_entries(
 ) -> tuple[list[FoundEntry], int]:
     """``count`` of them after a place, and, if there is no place, how many there are in all."""
     values = _entry_values(patient_key, sight, wanted, exclude) | _page_values(after, count)
-    rows = await QUERIES["find_entries"].rows(connection, **values)
+    rows = await QUERIES["page_entries"].rows(connection, **values)
+    return _found(rows), _total(rows)
+
+
+def _found(rows: list[asyncpg.Record]) -> list[FoundEntry]:
     rows.sort(key=_place, reverse=True)
     return [
         FoundEntry(entry_of(row["metadata"], row["status"]), Place(*_place(row)), row["object_address"]) for row in rows
-    ], _total(rows)
+    ]
 
 
 async def find_titles(

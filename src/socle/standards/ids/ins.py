@@ -29,7 +29,7 @@ _MATRICULE = re.compile(r"[1-8][0-9]{4}(?:[0-9]{2}|2[AB])[0-9]{8}")
 _CX = re.compile(r"(?P<matricule>[0-9AB]{15})\^\^\^&(?P<oid>[0-9.]+)&ISO\^NH(?:\^.*)?")
 
 
-class Ins(msgspec.Struct, frozen=True, order=True):
+class Ins(msgspec.Struct, frozen=True, order=True, gc=False):
     """A matricule and the authority that gave it: together they name one person.
 
     >>> Ins("284076938304258", OID_NIR_TEST).to_cx()

@@ -17,7 +17,7 @@ import msgspec
 from socle.standards.ids.ins import Ins
 
 
-class Code(msgspec.Struct, frozen=True, order=True):
+class Code(msgspec.Struct, frozen=True, gc=False, order=True):
     """A concept: ``code`` in ``system`` (an OID, or the literals ``URN`` and ``ASTM``), with its label."""
 
     code: str
@@ -61,7 +61,7 @@ class Visibility(StrEnum):
     INVISIBLE_REPRESENTANTS_LEGAUX = "INVISIBLE_REPRESENTANTS_LEGAUX"
 
 
-class Author(msgspec.Struct, frozen=True):
+class Author(msgspec.Struct, frozen=True, gc=False):
     """Who made the document or the submission. ``person`` is an XCN, ``institutions`` are XONs, as HL7 v2 text."""
 
     person: str = ""
@@ -71,7 +71,7 @@ class Author(msgspec.Struct, frozen=True):
     telecommunications: tuple[str, ...] = ()
 
 
-class DocumentEntry(msgspec.Struct, frozen=True, kw_only=True):
+class DocumentEntry(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One version of the metadata of one document.
 
     ``entry_uuid`` names this version, ``logical_id`` the series of its versions, ``unique_id`` (a bare OID) the
@@ -112,7 +112,7 @@ class DocumentEntry(msgspec.Struct, frozen=True, kw_only=True):
     extra_slots: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-class SubmissionSet(msgspec.Struct, frozen=True, kw_only=True):
+class SubmissionSet(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One act of submission, by one author, for one patient."""
 
     entry_uuid: str
@@ -129,7 +129,7 @@ class SubmissionSet(msgspec.Struct, frozen=True, kw_only=True):
     extra_slots: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-class Folder(msgspec.Struct, frozen=True, kw_only=True):
+class Folder(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A named group of documents of one patient. ``last_update_time`` is set by the registry."""
 
     entry_uuid: str
@@ -145,7 +145,7 @@ class Folder(msgspec.Struct, frozen=True, kw_only=True):
     extra_slots: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-class Association(msgspec.Struct, frozen=True, kw_only=True):
+class Association(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A link between two registry objects, named by entry UUID (symbolic inside a submission)."""
 
     entry_uuid: str
