@@ -58,7 +58,6 @@ class _Chain(msgspec.Struct, frozen=True):
 class _RevocationList(msgspec.Struct, frozen=True):
     serials: frozenset[int]
     next_update: datetime | None
-    stamp: int
 
 
 class TrustStore:
@@ -129,7 +128,7 @@ class TrustStore:
         verifier = (
             PolicyBuilder()
             .store(self._anchors)
-            .time(at.replace(tzinfo=None) if at.tzinfo is None else at)
+            .time(at)
             .max_chain_depth(3)
             .extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=ExtensionPolicy.permit_all())
             .build_client_verifier()
@@ -183,17 +182,17 @@ class TrustStore:
                 content = file.read_bytes()
             except FileNotFoundError:
                 continue
-            self._read_list(content, stamp)
+            self._read_list(content)
             self._crl_stamps[file.name] = stamp
 
-    def _read_list(self, content: bytes, stamp: int) -> None:
+    def _read_list(self, content: bytes) -> None:
         """Keeps one list, if an authority known here signed it."""
         loaded = x509.load_pem_x509_crl(content) if b"-----BEGIN" in content else x509.load_der_x509_crl(content)
         authority = self._authorities.get(loaded.issuer)
         if authority is None or not _has_signed(authority, loaded):
             return
         self._crls[loaded.issuer] = _RevocationList(
-            frozenset(revoked.serial_number for revoked in loaded), loaded.next_update_utc, stamp
+            frozenset(revoked.serial_number for revoked in loaded), loaded.next_update_utc
         )
 
 

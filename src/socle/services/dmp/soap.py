@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 
 from socle.platform.actor import Actor
 from socle.platform.base import Base
+from socle.platform.metrics import REFUSALS
 from socle.platform.vihf import VihfAuthenticator
 from socle.platform.web import read_body
 from socle.services.dmp.domain import DocumentRequest, Missing
@@ -53,6 +54,8 @@ from socle.standards.xds.names import LCM, QUERY, XDSB, Action
 from socle.standards.xds.query import ReturnType, read_query
 
 PREFIX: Final = "/si-dmp-server/v2/services"
+#: How the counter of refusals names this door.
+_DOOR: Final = "si-dmp-server"
 #: Bodies above this are read in a thread, so that other requests go on.
 _LARGE: Final = 256 * 1024
 _XDS: Final = frozenset({XDSB, LCM, QUERY})
@@ -284,6 +287,7 @@ async def _send(answer: _Answer, message: Message, request: Request) -> Response
 
 
 def _refuse(error: SocleError, message: Message | None) -> Response:
+    REFUSALS.labels(_DOOR, error.code).inc()
     subcode = ""
     if isinstance(error, VihfRefused):
         subcode = error.subcode
@@ -297,6 +301,7 @@ def _told(error: SocleError, *, is_repository: bool) -> tuple[XdsError, ...]:
     """The errors of a ``RegistryErrorList``. What is not XDS's to tell is raised again, and becomes a fault."""
     if isinstance(error, NotAuthenticated):
         raise error
+    REFUSALS.labels(_DOOR, error.code).inc()
     if isinstance(error, Unavailable):
         context = f"{error.sentence('fr')} / {error.sentence('en')}"
         return (XdsError(code=_BUSY[is_repository], context=context),)
