@@ -183,7 +183,8 @@ class InsService:
             await store.lock_local_id(connection, person.ins.to_cx(), BASE_DOMAIN)
             if held := await store.find_holder(connection, person.ins, BASE_DOMAIN):
                 return held
-            identity = qualified_identity(replace(known, traits=replace(known.traits, used_name=used_name)))
+            traits = replace(known.traits, used_name=normalise_name(used_name))
+            identity = qualified_identity(replace(known, traits=traits))
             if await store.find_identity(connection, identity.local_id, BASE_DOMAIN):
                 # The identity of this person lost its INS: it stays on the worklist, under its own name.
                 identity = replace(identity, local_id=uuid4().hex)
