@@ -197,11 +197,14 @@ class DoorClient:
     ) -> httpx.Response:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if actor is not None:
-            sent["x-actor"] = msgspec.json.encode(actor).decode()
+            sent |= self.headers(actor)
         if isinstance(body, dict | list):
             body = json.dumps(body).encode()
             sent.setdefault("content-type", JSON)
         return await self.http.request(method, f"/dmp/fhir{path}", content=body, headers=sent)
+
+    def headers(self, actor: Actor) -> dict[str, str]:
+        return {"x-actor": msgspec.json.encode(actor).decode()}
 
     async def feed(self, actor: Actor, bundle: dict[str, Any]) -> httpx.Response:
         return await self.send("POST", "/", actor, bundle)

@@ -564,3 +564,40 @@ async def test_the_patient_of_list_and_document_must_be_one(door: Any, make: Any
     answer = await door.feed(actor, bundle)
     assert answer.status_code == 422, answer.text
     assert answer.json()["issue"][0]["details"]["coding"][0]["code"] == "XDSPatientIdDoesNotMatch"
+
+
+async def test_odd_values_of_any_parameter_are_answers_or_refusals(door: Any, make: Any) -> None:
+    actor = make.doctor()
+    ins = await door.open(actor)
+    await feed_one(door, make, actor, ins)
+    names = [parameter["name"] for parameter in (await capability(door))["searchParam"]]
+    names += ["author.family", "author.identifier", "related.identifier", "_count", "_sort", "_cursor", "_elements"]
+    values = [
+        "%",
+        "_",
+        "\\",
+        "|",
+        "a|",
+        "'",
+        "é😀",
+        "\x00",
+        "x" * 1500,
+        "2026-13",
+        "9998",
+        "urn:uuid:x",
+        "../..",
+        "%25%00",
+    ]
+    start = {"patient.identifier": f"{make.ins_system}|{ins.matricule}", "status": "current"}
+    for name in names:
+        for value in values:
+            answer = await door.http.request(
+                "GET", "/dmp/fhir/DocumentReference", params=start | {name: value}, headers=door.headers(actor)
+            )
+            assert answer.status_code in (200, 400, 404), (name, value, answer.text)
+
+
+async def capability(door: Any) -> dict[str, Any]:
+    statement = (await door.send("GET", "/metadata", None)).json()
+    resource: dict[str, Any] = statement["rest"][0]["resource"][0]
+    return resource

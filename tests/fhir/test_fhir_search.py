@@ -84,6 +84,8 @@ def test_dates_are_spans_and_all_of_them_hold(values: list[str], span: Span) -> 
         (("date", "ne2026"), "date"),
         (("date", "2026-02-31"), "date"),
         (("date", "hier"), "date"),
+        (("date", "ge0001"), "date"),
+        (("date", "le9999"), "date"),
         (("date", "2026,2027"), "date"),
         (("_count", "-1"), "_count"),
         (("_sort", "title"), "_sort"),

@@ -22,6 +22,7 @@ from socle.standards.errors import MalformedInput, SocleError, Text
 MAX_PARAMETERS: Final = 64
 MAX_VALUES: Final = 200
 MAX_LENGTH: Final = 2000
+_FIRST_YEAR: Final = 1800
 
 _NAME = re.compile(r"(?P<base>[A-Za-z_][\w-]*)(?::(?P<qualifier>[A-Za-z-]+))?(?:\.(?P<chain>[A-Za-z_][\w-]*))?")
 _SPLIT = re.compile(r"(?<!\\)((?:\\\\)*),")
@@ -245,6 +246,8 @@ def _span(clause: Clause) -> Span:
         low, high = _bounds(match)
     except (ValueError, OverflowError):
         raise _refused(clause.name, "Cette date n'existe pas.", "There is no such date.") from None
+    if low.year < _FIRST_YEAR:
+        raise _refused(clause.name, f"Aucun document avant {_FIRST_YEAR}.", f"No document before {_FIRST_YEAR}.")
     starts = {"eq": low, "ge": low, "gt": high, "sa": high}
     ends = {"eq": high, "le": high, "lt": low, "eb": low}
     return Span(starts.get(prefix), ends.get(prefix))
