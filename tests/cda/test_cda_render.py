@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from itertools import pairwise
 
 import pytest
@@ -13,7 +14,10 @@ from socle.standards.cda.build import Chapter, Frame, build_cr_bio, build_n1, bu
 from socle.standards.cda.clinical import Observation, ReferenceRange
 from socle.standards.cda.datatypes import Concept, Interval, Moment, Quantity, QuantityRange
 from socle.standards.cda.document import open_document
+from socle.standards.cda.entries import read_clinical_content
 from socle.standards.cda.render import render_fragment, render_page, render_pdf
+from socle.standards.cda.render.pdf import MAX_HTML_BYTES, write_pdf
+from socle.standards.errors import TooLarge
 
 _TAGS = {
     "html", "head", "meta", "title", "style", "body", "main", "article", "section", "h1", "h2", "h3", "h4", "h5", "h6",
@@ -251,3 +255,32 @@ def test_a_document_becomes_a_tagged_pdf_and_an_embedded_pdf_keeps_its_pages(fra
     card_and_page = render_pdf(build_n1(frame, small_pdf, code=code, title="Résultats"))
     with pikepdf.open(io.BytesIO(card_and_page)) as pdf:
         assert len(pdf.pages) == 2
+
+
+def test_a_page_too_large_to_print_is_refused_before_layout() -> None:
+    with pytest.raises(TooLarge) as refusal:
+        write_pdf("a" * (MAX_HTML_BYTES + 1))
+    assert refusal.value.code == "PageTooLarge"
+
+
+def test_tables_nested_deep_are_shown_in_linear_time() -> None:
+    depth, rows = 60, 3000
+    inner = "<table><tbody>" + "<tr><th>a</th><td>b</td></tr>" * rows + "</tbody></table>"
+    text = "<table><tbody><tr><td>" * depth + inner + "</td></tr></tbody></table>" * depth
+    start = time.process_time()
+    page = _page(text)
+    assert page.count('scope="row"') == rows
+    assert time.process_time() - start < 3
+
+
+def test_many_entries_that_quote_one_large_text_stay_small() -> None:
+    entry = (
+        '<entry><observation classCode="OBS" moodCode="EVN"><templateId root="1.3.6.1.4.1.19376.1.3.1.6"/>'
+        '<code code="1"><originalText><reference value="#big"/></originalText></code></observation></entry>'
+    )
+    text = '<content ID="big">' + "mot " * 100_000 + "</content>"
+    content = _SECTION.format(text=text, title="t", entries=entry * 2000).encode()
+    results = read_clinical_content(content).results
+    assert len(results) == 2000
+    assert max(len(result.text) for result in results) <= 20_000
+    assert len({id(result.text) for result in results}) == 1

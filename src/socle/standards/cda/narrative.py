@@ -14,20 +14,27 @@ _BLOCKS: Final = frozenset(
 )
 
 
+#: Longest piece of narrative that an entry can quote, in characters: many entries may point to the same one.
+MAX_QUOTE: Final = 20_000
+
+
 class Narrative:
-    """Finds pieces of the narrative by their ``ID``. Built once a document, in one pass."""
+    """Finds pieces of the narrative by their ``ID``. Built once a document, in one pass; each piece is read once."""
 
     def __init__(self, root: etree._Element) -> None:
         self._by_id: dict[str, etree._Element] = {}
+        self._texts: dict[str, str] = {}
         for text in root.iter(V3 + "text"):
             for element in text.iter(etree.Element):
                 if (identifier := element.get("ID")) is not None:
                     self._by_id.setdefault(identifier, element)
 
     def text_of(self, identifier: str) -> str:
-        """The plain text of the piece called ``identifier``, or an empty text."""
-        element = self._by_id.get(identifier)
-        return "" if element is None else plain_text(element)
+        """The plain text of the piece called ``identifier``, cut at ``MAX_QUOTE``, or an empty text."""
+        if identifier not in self._texts:
+            element = self._by_id.get(identifier)
+            self._texts[identifier] = "" if element is None else plain_text(element)[:MAX_QUOTE]
+        return self._texts[identifier]
 
     def resolve(self, element: etree._Element | None) -> str:
         """The text that an ``ED`` holds or refers to (``text``, ``originalText``)."""

@@ -157,11 +157,10 @@ class NarrativeWriter:
 
     def _write_table(self, element: etree._Element) -> str:
         caption = next(element.iterchildren(V3 + "caption"), None)
-        # Only rows of this table count, not those of a table nested in it.
         own_headers = any(
-            cell.tag == V3 + "th"
-            for cell in element.iter(V3 + "th")
-            if next(cell.iterancestors(V3 + "table")) is element
+            next(row.iterchildren(V3 + "th"), None) is not None
+            for part in (element, *element.iterchildren(V3 + "thead", V3 + "tbody", V3 + "tfoot"))
+            for row in part.iterchildren(V3 + "tr")
         )
         self._tables += 1
         name = f"{label('table', self.language)} {self._tables} – {self._title}".rstrip(" –")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import pikepdf
 from lxml import etree
@@ -12,7 +12,10 @@ from lxml import etree
 from socle.standards.cda.document import CdaDocument, EmbeddedFile, open_document
 from socle.standards.cda.render.media import true_media_type
 from socle.standards.cda.render.page import render_page
-from socle.standards.errors import MalformedInput
+from socle.standards.errors import MalformedInput, Text, TooLarge
+
+#: Largest page that is laid out, images included.
+MAX_HTML_BYTES: Final = 16 * 1024 * 1024
 
 
 class PdfVariant(StrEnum):
@@ -32,16 +35,26 @@ def render_pdf(
     """The document as PDF, A4, without the copy of itself that it may embed.
 
     An N1 document whose body is a PDF gives its header card then that PDF's own pages. Nothing is fetched.
-    Raises what ``open_document`` raises.
+    Raises what ``open_document`` raises, and ``TooLarge``.
     """
     document = source if isinstance(source, CdaDocument) else open_document(source)
-    card = write_pdf(render_page(document, language=language, with_pdf_copy=False), variant)
     embedded = _embedded_pdf(document)
+    # Files that are not printed need no address of their own.
+    page = render_page(
+        document, language=language, with_pdf_copy=False, attachment_url=_printed_url if embedded else None
+    )
+    card = write_pdf(page, variant)
     return card if embedded is None else _append(card, embedded)
 
 
 def write_pdf(html: str, variant: PdfVariant = PdfVariant.ACCESSIBLE) -> bytes:
-    """The PDF of an HTML page that holds all it needs."""
+    """The PDF of an HTML page that holds all it needs. Raises ``TooLarge`` over ``MAX_HTML_BYTES``."""
+    if len(html) > MAX_HTML_BYTES:
+        raise TooLarge(
+            "PageTooLarge",
+            Text("Le document est trop grand pour être imprimé.", "The document is too large to be printed."),
+            remedy=Text("Ouvrez-le en HTML.", "Open it as HTML."),
+        )
     # WeasyPrint loads pango and fonts: only who prints pays for it.
     from weasyprint import HTML
 
@@ -49,6 +62,10 @@ def write_pdf(html: str, variant: PdfVariant = PdfVariant.ACCESSIBLE) -> bytes:
         pdf_variant=variant.value or None, full_fonts=False
     )
     return written or b""
+
+
+def _printed_url(reference: str, media_type: str) -> str:
+    return "data:,"
 
 
 def _refuse_fetch(url: str, *_: object, **__: object) -> Any:
