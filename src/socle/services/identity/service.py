@@ -163,10 +163,9 @@ class IdentityService:
 
     async def _is_own(self, token: str) -> bool:
         try:
-            await self.keys.verify(token)
+            return (await self.keys.verify(token)).get("iss") == self.psc.issuer
         except InvalidToken:
             return False
-        return True
 
     async def find_ins(self, pivot: Mapping[str, Any]) -> Ins | None:
         """The INS of who bears these FranceConnect claims, if exactly one person does."""
