@@ -25,6 +25,7 @@ from socle.sandbox.pki import ensure_authority
 from socle.services.dmp import soap
 from socle.standards.cda.header import read_header
 from socle.standards.cda.metadata import document_entry_of, submission_for
+from socle.standards.hl7v3.record import Person
 from socle.standards.ids.ins import Ins
 from socle.standards.saml import Purpose, build_security_header
 from socle.standards.soap import read_fault, read_message, write_message
@@ -314,3 +315,35 @@ async def test_refusals_reach_the_sdk_with_every_error(place: Place, document: b
         await place.door.submit(replace(submission, documents=(entry,)))
     assert {error.location for error in refused.value.errors} >= {"Document01/title", "Document01/creationTime"}
     assert await place.dmp.find(patient) == []
+
+
+async def test_patients_are_searched_by_their_traits(place: Place, document: bytes) -> None:
+    patient = await place.admit(document)
+    traits = (await place.door.record_status(patient)).candidates[0].person
+    found = await place.door.find_patients(Person(birth_name=traits.birth_name, birth_date=traits.birth_date))
+    assert [candidate.ins for candidate in found] == [patient]
+    assert await place.door.find_patients(Person(birth_name="INCONNU", birth_date=traits.birth_date)) == ()
+    with pytest.raises(Refused) as refused:
+        await place.door.find_patients(Person(birth_name=traits.birth_name))
+    assert refused.value.code == "DMPMalformedMessage"
+
+
+async def test_a_document_of_another_repository_is_registered_by_iti_42(place: Place, document: bytes) -> None:
+    patient = await place.admit(document)
+    submission = place.submission(document)
+    entry = replace(submission.documents[0], repository_unique_id="1.2.250.1.999.50")
+    body = write_submit_request(replace(submission, documents=(entry,), contents={}))
+    response = await place.post("registry", *place.envelope(Action.REGISTER, body, patient))
+    assert b"ResponseStatusType:Success" in response.content, response.content[-600:]
+    found = await place.dmp.find(patient)
+    assert [(item.unique_id, item.repository_unique_id) for item in found] == [(entry.unique_id, "1.2.250.1.999.50")]
+
+
+async def test_a_base_may_require_signed_submissions(base: Base, document: bytes) -> None:
+    strict = replace(base, settings=replace(base.settings, submission_signature="required"))
+    place = Place(strict)
+    patient = await place.admit(document)
+    body, attachments = write_provide_request(place.submission(document))
+    response = await place.post("repository", *place.envelope(Action.PROVIDE_AND_REGISTER, body, patient, attachments))
+    assert b"XDSRepositoryError" in response.content
+    assert (await place.dmp.send(document)).entry_uuid

@@ -19,13 +19,22 @@ from socle.client.errors import Refused, refused_by_fault, unreachable
 from socle.client.identity import Identity, Signer
 from socle.standards.hl7v3 import rights
 from socle.standards.hl7v3.names import (
+    HL7,
     LIST_AUTHORIZATIONS_ACTION,
     PATIENT_LIST_ACTION,
+    PDQ_ACTION,
     SET_AUTHORIZATION_ACTION,
     Interaction,
     Reason,
 )
-from socle.standards.hl7v3.record import RecordAnswer, RecordRequest, read_record_answer, write_record_request
+from socle.standards.hl7v3.record import (
+    Candidate,
+    Person,
+    RecordAnswer,
+    RecordRequest,
+    read_record_answer,
+    write_record_request,
+)
 from socle.standards.ids.ins import Ins
 from socle.standards.saml import Purpose, build_security_header
 from socle.standards.soap import Message, read_fault, read_message, write_message
@@ -251,6 +260,18 @@ class XdsDoor(Door):
         request = _request(Interaction.REVISE, Reason.CLOSE, patient)
         return await self._manage(replace(request, closing_code=code, closing_text=text))
 
+    async def find_patients(self, person: Person) -> tuple[Candidate, ...]:
+        """TD0.5: patients by name and birth date; first given name and sex narrow it."""
+        request = RecordRequest(
+            interaction=Interaction.FIND_CANDIDATES,
+            reason=None,
+            message_id=str(uuid.uuid4()),
+            query_id=uuid.uuid4().hex,
+            created_at=self._clock(),
+            person=person,
+        )
+        return (await self._manage(request)).candidates
+
     async def authorize(self, patient: Ins, *, as_medecin_traitant: bool = False) -> None:
         """TD0.3: the patient agrees that the user reads the record."""
         await self._authorize(patient, rights.AuthorizationAction.ADD, as_medecin_traitant)
@@ -284,8 +305,9 @@ class XdsDoor(Door):
         request = replace(
             request, created_at=self._clock(), sender_oid=self._source_id, sender_name=self._identity.software
         )
-        action = f"urn:hl7-org:v3:{request.interaction}"
-        message = await self._call("patients", action, write_record_request(request), request.ins)
+        is_search = request.interaction is Interaction.FIND_CANDIDATES
+        service, action = ("patientsPDQ", PDQ_ACTION) if is_search else ("patients", f"{HL7}:{request.interaction}")
+        message = await self._call(service, action, write_record_request(request), request.ins)
         answer = read_record_answer(message.body)
         if not answer.is_accepted:
             raise Refused([XdsError(code=answer.code, context=answer.text)])
