@@ -1,7 +1,7 @@
-"""The reference pipeline: the ISO skeleton (XSLT 2) run by SaxonC, for oracle tests, benches and what we cannot compile.
+"""The reference pipeline: the ISO skeleton (XSLT 2) run by SaxonC, for oracle tests and benches.
 
-Needs the extra ``reference`` (``saxonche``) and the three style sheets of the skeleton, which an official kit carries in
-``schematrons/moteur``. One ``ReferenceEngine`` belongs to one thread: SaxonC processors are not shared.
+Needs the extra ``reference`` (``saxonche``) and the three style sheets of the skeleton, which an official kit carries
+in ``schematrons/moteur``. One ``ReferenceEngine`` belongs to one thread: SaxonC processors are not shared.
 
 Source: ISO/IEC 19757-3:2016, annex C; the "skeleton" implementation, XSLT 2 edition.
 """
@@ -46,7 +46,7 @@ class ReferenceEngine:
         self._compiled: dict[Path, PyXsltExecutable] = {}
 
     def compile(self, schematron: Path) -> PyXsltExecutable:
-        """The executable for ``schematron``; relative ``document()`` calls resolve beside it, as in the official kit."""
+        """The executable for ``schematron``; relative ``document()`` calls resolve beside it, as in the kit."""
         if schematron not in self._compiled:
             source = schematron
             for number, step in enumerate(self._steps):

@@ -661,9 +661,15 @@ def to_datetime(value: Item) -> dt.datetime:
     year = int(found["year"])
     try:
         moment = dt.datetime(
-            year if 0 < year <= dt.MAXYEAR else 2000 + year % 400, int(found["month"]), int(found["day"]), 0 if midnight else hour, minute, second,
-            int(float(found["fraction"] or 0) * 1_000_000), zone,
-        )  # fmt: skip
+            year if 0 < year <= dt.MAXYEAR else 2000 + year % 400,
+            int(found["month"]),
+            int(found["day"]),
+            0 if midnight else hour,
+            minute,
+            second,
+            int(float(found["fraction"] or 0) * 1_000_000),
+            zone,
+        )
         return moment + dt.timedelta(days=1) if midnight else moment
     except (ValueError, OverflowError):
         raise XPathError("FORG0001") from None

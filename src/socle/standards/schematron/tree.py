@@ -7,6 +7,7 @@ costs ten times more. Positions (line, column) are found only for the few nodes 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 from xml.parsers import expat
 
@@ -168,10 +169,8 @@ def positions(source: bytes, wanted: set[int]) -> dict[int, tuple[int, int]]:
         count += 1
 
     parser.StartElementHandler = start
-    try:
+    with suppress(expat.ExpatError, _AllFoundError):
         parser.Parse(source, True)
-    except (expat.ExpatError, _AllFoundError):
-        pass
     return found
 
 
