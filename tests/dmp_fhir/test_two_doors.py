@@ -60,7 +60,7 @@ def outcome(submission: Submission) -> object:
     ]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(pdsm.submissions())
 def test_the_wire_of_either_door_gives_the_same_submission(submission: Submission) -> None:
     by_xds, by_fhir = through_xds(submission), through_fhir(submission)

@@ -24,7 +24,7 @@ from socle.standards.fhir.shape import RESOURCE_TYPES
 from socle.standards.fhir.types import CodeableConcept, Element, Extension, HumanName, Quantity
 from socle.standards.fhir.xml_codec import decode_xml, encode_xml
 
-MODEST = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+MODEST = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 TEXT = st.text("abé <>&\"'\t0|€😀", min_size=1, max_size=8).filter(str.strip)
 SAMPLES: list[tuple[object, st.SearchStrategy[object]]] = [
     (p.Boolean, st.booleans()),

@@ -112,7 +112,7 @@ def published(tree: dict[str, Any]) -> Submission | DocumentEntry | SocleError:
         return submitted(tree)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(mutants())
 def test_any_mutant_is_a_submission_or_a_refusal_with_a_place(tree: dict[str, Any]) -> None:
     for result in (submitted(tree), published(tree)):

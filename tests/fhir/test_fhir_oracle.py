@@ -38,7 +38,7 @@ pdsm = beside("test_fhir_pdsm")
 OLD = {"urn:uuid:00000000-0000-4000-8000-0000000000aa": "DocumentReference/old"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(pdsm.submissions())
 def test_a_submission_is_read_and_written_alike_by_another_model(submission: Submission) -> None:
     written = json.loads(encode_json(bundle_of(submission, OLD)))

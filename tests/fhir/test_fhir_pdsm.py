@@ -204,7 +204,7 @@ def comparable(submission: Submission) -> tuple[object, ...]:
     return (renamed, links, {names[uuid]: content for uuid, content in submission.contents.items()})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(submissions())
 def test_a_submission_comes_back_from_its_bundle_in_both_formats(submission: Submission) -> None:
     old = Target("DocumentReference", "11111111-1111-4111-8111-111111111111")
@@ -215,7 +215,7 @@ def test_a_submission_comes_back_from_its_bundle_in_both_formats(submission: Sub
         assert comparable(submission_of(wire, found)) == comparable(submission)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(entries(uuid(1)))
 def test_a_registered_entry_shows_its_ids_and_comes_back(entry: DocumentEntry) -> None:
     registered = msgspec.structs.replace(entry, logical_id=uuid(9), version=3)
