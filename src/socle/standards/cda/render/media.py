@@ -18,6 +18,9 @@ from socle.standards.errors import MalformedInput
 #: ``ID`` of its ``observationMedia``, empty for the body of an N1 document.
 AttachmentUrl = Callable[[str, str], str]
 
+#: Largest PDF that a page without attachment addresses shows in place, and not only as a link.
+MAX_INLINE_BYTES: Final = 2 * 1024 * 1024
+
 _IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/gif"})
 _SIGNATURES: Final = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -81,7 +84,8 @@ class MediaLibrary:
         size = max(1, round(len(file.content) / 1024))
         offer = escape(f"{label('open', language)} : {words} ({extension.upper()}, {size} Ko)")
         link = f'<a class="cda-attachment" href="{url}" download="document.{extension}">{offer}</a>'
-        if media_type == "application/pdf" and not reference and self._url is not None:
+        is_light = self._url is not None or len(file.content) <= MAX_INLINE_BYTES
+        if media_type == "application/pdf" and not reference and is_light:
             viewer = (
                 f'<object class="cda-pdf" data="{url}" type="application/pdf" aria-label="{escape(words)}"></object>'
             )
