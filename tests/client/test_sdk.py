@@ -211,3 +211,10 @@ async def test_a_professional_that_nobody_knows_needs_a_name(place: Place) -> No
     assert refused.value.code == "UnknownProfessional"
     named = await place.open("99700218896", family="MARCHAND", given="Camille")
     assert named.identity.author.person.startswith("899700218896^MARCHAND^Camille^")
+
+
+async def test_what_is_not_a_sandbox_says_so() -> None:
+    http = httpx.AsyncClient(transport=httpx.ASGITransport(Starlette()), base_url="http://socle")
+    with pytest.raises(Refused) as refused:
+        await connect_sandbox("http://socle", http=http)
+    assert refused.value.code == "NotASandbox"

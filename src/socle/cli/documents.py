@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from socle.standards.xds.model import DocumentEntry
 
 T = TypeVar("T")
+
+# httpx imports its own command line (click, pygments) unless that is not to be had: a third of our start.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 Url = Annotated[str, Parameter(env_var="SOCLE_URL", help="Adresse de la base.")]
 Door = Annotated[Literal["xds", "fhir"], Parameter(help="Porte d'entrée du DMP.")]
@@ -210,7 +214,6 @@ def get(
 ) -> None:
     """Récupère un document, identique à l'octet près."""
     import hashlib
-    import sys
 
     content = _act(lambda dmp, patient: dmp.get(unique_id, patient), ins, url, door, as_, config)
     if output is not None:

@@ -14,6 +14,13 @@ from socle.standards.saml import Mode
 from socle.standards.xds.errors import XdsError
 
 
+_NOT_A_SANDBOX = XdsError(
+    code="NotASandbox",
+    context="Ce n'est pas un bac à sable : il ne donne pas de certificats de test. Décrivez ce DMP dans un fichier "
+    "(--config). / This is not a sandbox: it gives no test certificates. Describe this DMP in a file (--config).",
+)
+
+
 class _Credential(msgspec.Struct):
     certificate: str
     key: str
@@ -117,6 +124,8 @@ class Sandbox:
         try:
             problem = msgspec.json.decode(response.content, type=_Problem)
         except msgspec.DecodeError:
+            if response.status_code == 404:
+                raise Refused([_NOT_A_SANDBOX]) from None
             problem = _Problem(code=f"HTTP{response.status_code}", title=f"{path} : HTTP {response.status_code}")
         context = f"{problem.detail.get('fr', problem.title)} / {problem.detail.get('en', problem.title)}"
         raise Refused([XdsError(code=problem.code, context=context)])
