@@ -13,7 +13,6 @@ from socle.client.identity import Identity, Signer
 from socle.standards.saml import Mode
 from socle.standards.xds.errors import XdsError
 
-
 _NOT_A_SANDBOX = XdsError(
     code="NotASandbox",
     context="Ce n'est pas un bac à sable : il ne donne pas de certificats de test. Décrivez ce DMP dans un fichier "
