@@ -127,7 +127,7 @@ async def test_a_refusal_of_one_way_does_not_stop_the_other(mssante: MssanteServ
     states = {target.address: target for target in (await service.status(LEA, act.id)).targets}
     assert states["dmp"].state is TargetState.DELIVERED
     assert states[f"absent@{DOMAIN}"].state is TargetState.REFUSED
-    assert "Mailbox does not exist" in states[f"absent@{DOMAIN}"].reason
+    assert "Cette boîte n'existe pas : 550 5.1.1" in states[f"absent@{DOMAIN}"].reason
 
 
 async def test_what_may_not_be_sent_is_refused_before_anything_leaves(mssante: MssanteService, letter: bytes) -> None:

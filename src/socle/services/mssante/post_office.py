@@ -471,6 +471,18 @@ async def _remember(connection: Connection, batch: list[_Parcel], now: datetime)
     return {(row["recipient"], row["fingerprint"], row["queue_id"]) for row in rows}
 
 
+#: What a person reads before the reply of another server, by enhanced code.
+_PLAIN = {
+    "5.1.1": "Cette boîte n'existe pas",
+    "5.2.1": "Cette boîte est fermée ou suspendue",
+    "5.2.2": "Cette boîte est pleine",
+    "5.3.4": "Le message est trop volumineux",
+    "5.4.7": "L'autre opérateur n'a pas répondu à temps",
+    "5.7.0": "Le message a été refusé pour raison de sécurité",
+    "5.7.1": "L'autre opérateur n'accepte pas ce message",
+}
+
+
 def notices_in(message: bytes) -> list[tuple[str, str, str, str, str, str]]:
     """Original Message-ID, recipient, kind, outcome, status and reason of each fact in a report or a receipt."""
     notice = read_notice(message)
@@ -489,10 +501,15 @@ def notices_in(message: bytes) -> list[tuple[str, str, str, str, str, str]]:
             "delivery",
             outcome.action.value,
             outcome.status[:20],
-            reason or outcome.diagnostic[:500],
+            reason or _in_plain_words(outcome),
         )
         for outcome in notice.outcomes
     ]
+
+
+def _in_plain_words(outcome: Outcome) -> str:
+    plain = _PLAIN.get(outcome.status, "") if outcome.action is DeliveryAction.FAILED else ""
+    return f"{plain} : {outcome.diagnostic[:500]}" if plain else outcome.diagnostic[:500]
 
 
 def _received(envelope: Envelope, queue_id: UUID, domain: str, now: datetime) -> bytes:
