@@ -20,9 +20,12 @@ from socle.services.dmp.domain import (
     GetAssociations,
     GetDocuments,
     GetDocumentsAndAssociations,
+    GetFolderAndContents,
+    GetFoldersForDocument,
     GetRelatedDocuments,
     GetSubmissionSetAndContents,
     GetSubmissionSets,
+    Interval,
     Missing,
     Page,
     Retrieved,
@@ -30,7 +33,7 @@ from socle.services.dmp.domain import (
 )
 from socle.services.dmp.service import DmpService
 from socle.standards.errors import InvalidContent, SocleError, Text
-from socle.standards.xds.model import AssociationType, Code, Status, Visibility
+from socle.standards.xds.model import Association, AssociationType, Code, Folder, Status, Visibility
 
 APPROVED = DocumentFilter(statuses=(Status.APPROVED,))
 
@@ -394,3 +397,73 @@ async def test_documents_of_another_repository_are_registered_and_not_read_here(
     assert [one.code for one in answers] == ["XDSDocumentUniqueIdError", "XDSUnknownRepositoryId"]
     ours = msgspec.structs.replace(world.submission(ins, doctor), contents={})
     assert (await refused(dmp.submit(doctor, ours, transaction="ITI-42"))).code == "XDSUnknownRepositoryId"
+
+
+async def test_a_new_version_stays_in_its_folder(dmp, world, opened):
+    doctor = world.doctor()
+    ins = await opened(doctor)
+    folder = Folder(entry_uuid="Folder1", unique_id=world.oid(), patient_id=ins, codes=(Code("F", "1.2.3"),))
+    made = world.submission(ins, doctor, folders=(folder,))
+    member = Association(entry_uuid="fm", type=AssociationType.HAS_MEMBER, source="Folder1", target="Document01")
+    receipt = await dmp.submit(doctor, msgspec.structs.replace(made, associations=(*made.associations, member)))
+    (document,) = receipt.objects.documents
+    await dmp.patch(doctor, document.unique_id, DocumentChange(adds=frozenset({Visibility.MASQUE_PS})), patient=ins)
+    found = await dmp.query(
+        doctor,
+        GetFolderAndContents(
+            patient=ins, unique_id=folder.unique_id, filter=DocumentFilter(statuses=(Status.APPROVED,))
+        ),
+    )
+    assert [(entry.unique_id, entry.version) for entry in found.documents] == [(document.unique_id, 2)]
+    holding = await dmp.query(doctor, GetFoldersForDocument(patient=ins, unique_id=document.unique_id))
+    assert [one.unique_id for one in holding.folders] == [folder.unique_id]
+
+
+async def test_changes_of_one_document_at_once_all_take_their_turn(dmp, world, opened):
+    doctor = world.doctor()
+    ins = await opened(doctor)
+    document = (await dmp.submit(doctor, world.submission(ins, doctor))).objects.documents[0]
+    masked, shown = frozenset({Visibility.MASQUE_PS}), frozenset()
+    answers = await asyncio.gather(
+        *(
+            dmp.patch(doctor, document.unique_id, DocumentChange(visibility=wanted), patient=ins)
+            for wanted in (masked, shown) * 4
+        )
+    )
+    versions = await dmp.query(doctor, FindDocuments(patient=ins, filter=DocumentFilter()))
+    numbers = [entry.version for entry in versions.documents]
+    assert sorted(numbers) == list(range(1, len(numbers) + 1))
+    assert max(entry.version for entry in answers) == len(numbers)
+    assert [entry.status for entry in versions.documents].count(Status.APPROVED) == 1
+
+
+@pytest.mark.parametrize("text", ["\x00", "a\\", "%", "_", "'", "é" * 300, "\ud7ff", "%\\_"])
+async def test_any_text_in_a_query_finds_or_does_not_find(dmp, world, opened, text):
+    doctor = world.doctor()
+    ins = await opened(doctor)
+    await dmp.submit(doctor, world.submission(ins, doctor))
+    wanted = DocumentFilter(
+        type_codes=(Code(text, text),),
+        author_persons=(text,),
+        unique_ids=(text,),
+        entry_uuids=(text,),
+        logical_ids=(text,),
+        reference_ids=((text,),),
+        title=text,
+        creation_time=Interval(text, text),
+    )
+    assert (await dmp.query(doctor, FindDocuments(patient=ins, filter=wanted))).documents == ()
+    sets = SetFilter(author_persons=(text,), unique_ids=(text,), title=text, submission_time=Interval(text, text))
+    assert (await dmp.query(doctor, FindSubmissionSets(patient=ins, filter=sets))).submission_sets == ()
+    assert (await dmp.query(doctor, GetDocuments(unique_ids=(text,)))).documents == ()
+    assert (await dmp.query(doctor, GetAssociations(uuids=(text,)))).associations == ()
+    wrong_date = DocumentFilter(registered=Interval(text, text))
+    assert (await refused(dmp.query(doctor, FindDocuments(patient=ins, filter=wrong_date)))).code == "XDSRegistryError"
+
+
+async def test_a_page_that_nobody_gave_is_refused(dmp, world, opened):
+    doctor = world.doctor()
+    ins = await opened(doctor)
+    query = FindDocuments(patient=ins, filter=APPROVED)
+    for after in ("x", "é", "AAAA", "W10", "\x00"):
+        assert (await refused(dmp.search(doctor, query, Page(after=after)))).code == "InvalidPage"

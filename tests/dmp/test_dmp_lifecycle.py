@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
@@ -135,6 +136,27 @@ async def test_a_merge_loses_no_document_and_can_be_undone(dmp, world, opened):
         False,
         False,
     ]
+
+
+async def test_what_is_fed_while_a_merge_runs_is_in_one_record_or_refused(dmp, world, opened):
+    doctor = world.doctor()
+    absorbed, survivor = await opened(doctor), await opened(doctor)
+    submissions = [world.submission(absorbed, doctor) for _ in range(12)]
+    request = Merge(id=uuid4(), survivor=survivor, absorbed=absorbed)
+    merge = asyncio.create_task(dmp.merge_records(request))
+    answers = await asyncio.gather(*(dmp.submit(doctor, one) for one in submissions), return_exceptions=True)
+    await merge
+    accepted = {
+        one.documents[0].unique_id
+        for one, answer in zip(submissions, answers, strict=True)
+        if not isinstance(answer, BaseException)
+    }
+    assert {answer.code for answer in answers if isinstance(answer, SocleError)} <= {
+        "XDSUnknownPatientId",
+        "XDSRegistryBusy",
+    }
+    found = await dmp.query(doctor, FindDocuments(patient=survivor, filter=ANY))
+    assert {entry.unique_id for entry in found.documents} == accepted
 
 
 async def test_a_merge_into_an_identity_without_a_record_makes_one(dmp, world, opened):

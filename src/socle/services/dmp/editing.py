@@ -1,4 +1,7 @@
-"""ITI-57 and PATCH: metadata versions (mask, unmask, release) and status changes (archive, unarchive, delete)."""
+"""ITI-57 and PATCH: metadata versions (mask, unmask, release) and status changes (archive, unarchive, delete).
+
+Changes of one record take turns: each locks the record first.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from socle.platform.actor import Actor
 from socle.platform.audit import Action
 from socle.platform.clock import to_dtm
 from socle.platform.database import Connection
-from socle.services.dmp import store
+from socle.services.dmp import search_store, store
 from socle.services.dmp.context import Attempt, DmpContext, Visit
 from socle.services.dmp.domain import DocumentChange, Door, Function, SubmissionReceipt
 from socle.services.dmp.errors import conflict, invalid, no_such_document, refusal
@@ -75,6 +78,8 @@ class _Edit:
         self.set_uuid = set_uuid
         self.new: dict[UUID, StoredEntry] = {}
         self.changed: dict[UUID, StoredEntry] = {}
+        #: The version that came before, by the URN of the new one.
+        self.previous: dict[str, str] = {}
 
     def registration(self, prepared: Prepared) -> Registration:
         """What is to be written."""
@@ -93,7 +98,7 @@ async def update(
             raise invalid("XDSMetadataUpdateError", "Le message ne modifie rien.", "The message changes nothing.")
         async with ctx.base.database.transaction() as connection:
             ins = submission.submission_set.patient_id
-            visit = await ctx.visit(connection, attempt, Function.LOCATE, actor, ins)
+            visit = await ctx.visit(connection, attempt, Function.LOCATE, actor, ins, for_change=True)
             set_uuid = to_uuid(prepared.submission_set.entry_uuid)
             assert set_uuid is not None
             edit = _Edit(set_uuid)
@@ -156,7 +161,7 @@ async def _visit(
 ) -> Visit:
     """A record that the caller did not name is not told of by a refusal."""
     try:
-        return await ctx.visit(connection, attempt, Function.LOCATE, actor, patient)
+        return await ctx.visit(connection, attempt, Function.LOCATE, actor, patient, for_change=True)
     except SocleError as error:
         if isinstance(patient, UUID):
             raise no_such_document(unique_id) from error
@@ -198,16 +203,30 @@ async def _write(
             f"The identifier {min(taken)} is already registered.",
             location=min(taken),
         )
+    carried = await _carried_memberships(connection, visit, edit, prepared)
+    prepared = msgspec.structs.replace(prepared, associations=(*prepared.associations, *carried))
     registration = edit.registration(prepared)
     await register(connection, visit, registration, door)
     await ctx.trace(connection, visit, Action.UPDATE, transaction, door, subjects_of(registration))
     return registration
 
 
+async def _carried_memberships(
+    connection: Connection, visit: Visit, edit: _Edit, prepared: Prepared
+) -> list[Association]:
+    """A new version is in the folders of the one before, unless the message says otherwise (AssociationPropagation)."""
+    stays = {link.target for link in prepared.associations if not link.propagates}
+    newer = {old: new for new, old in edit.previous.items() if new not in stays}
+    if not newer:
+        return []
+    links = await search_store.find_memberships(connection, visit.key, newer)
+    return [msgspec.structs.replace(link, entry_uuid=to_urn(uuid4()), target=newer[link.target]) for link in links]
+
+
 async def _current(
     connection: Connection, visit: Visit, *, entry_uuids: Sequence[str] = (), logical_ids: Sequence[str] = ()
 ) -> StoredEntry:
-    found = await store.lock_entries(
+    found = await store.whole_entries(
         connection, visit.key, visit.sight, entry_uuids=entry_uuids, logical_ids=logical_ids
     )
     if not found:
@@ -224,9 +243,9 @@ async def _current(
 async def _by_any_id(connection: Connection, visit: Visit, identifier: str) -> StoredEntry:
     names = (identifier,)
     if to_uuid(identifier) is None:
-        found = await store.lock_entries(connection, visit.key, visit.sight, unique_ids=names)
+        found = await store.whole_entries(connection, visit.key, visit.sight, unique_ids=names)
     else:
-        found = await store.lock_entries(connection, visit.key, visit.sight, entry_uuids=names, logical_ids=names)
+        found = await store.whole_entries(connection, visit.key, visit.sight, entry_uuids=names, logical_ids=names)
     if not found:
         raise no_such_document(identifier)
     return max(found, key=lambda stored: stored.entry.version)
@@ -258,12 +277,13 @@ async def _add_version(
         registered_at=visit.now,
         submission_set=edit.set_uuid,
     )
-    lineage = await store.lock_lineages(connection, visit.key, {current.lineage})
+    lineage = await store.whole_lineages(connection, visit.key, {current.lineage})
     old = msgspec.structs.replace(
         current, facts=msgspec.structs.replace(current.facts, status=S.DEPRECATED), is_latest=False
     )
     known = {one.uuid: one for one in lineage} | edit.changed | {old.uuid: old, stored.uuid: stored}
     same_lineage = [one for one in known.values() if one.lineage == current.lineage]
+    edit.previous[stored.entry.entry_uuid] = current.entry.entry_uuid
     for one in with_effective_visibility(same_lineage):
         (edit.new if one.uuid == stored.uuid else edit.changed)[one.uuid] = one
     return edit.new[stored.uuid]
@@ -295,7 +315,7 @@ async def _change_status(
         del edit.changed[changed.uuid]
         edit.new[changed.uuid] = changed
     if status is S.DELETED:
-        for old in await store.lock_lineages(connection, visit.key, {current.lineage}):
+        for old in await store.whole_lineages(connection, visit.key, {current.lineage}):
             if old.logical_id == current.logical_id and old.uuid != current.uuid:
                 edit.changed[old.uuid] = _with_status(edit.changed.get(old.uuid, old), S.DELETED)
     return changed

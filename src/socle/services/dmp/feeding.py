@@ -68,7 +68,8 @@ async def submit(
             await _require_feedable(ctx, connection, attempt, submission.submission_set)
         addresses = await _put_contents(ctx, key, prepared)
         async with ctx.base.database.transaction() as connection:
-            visit = await ctx.visit(connection, attempt, Function.FEED, actor, ins)
+            touches = bool(prepared.outside)
+            visit = await ctx.visit(connection, attempt, Function.FEED, actor, ins, for_change=touches)
             _check_deposit(visit, prepared)
             prepared = msgspec.structs.replace(
                 prepared, documents=tuple(_hidden_as_asked(visit, entry) for entry in prepared.documents)
@@ -184,7 +185,7 @@ async def _claim(connection: Connection, visit: Visit, prepared: Prepared) -> No
     for entry in prepared.documents:
         if entry.unique_id in taken:
             sight = msgspec.structs.replace(located(visit), only_own=True)
-            known = await store.lock_entries(connection, visit.key, sight, unique_ids=(entry.unique_id,))
+            known = await store.whole_entries(connection, visit.key, sight, unique_ids=(entry.unique_id,))
             if known and known[0].entry.hash != entry.hash:
                 raise conflict(
                     "XDSNonIdenticalHash",
@@ -222,11 +223,11 @@ def located(visit: Visit) -> Sight:
 
 
 async def _find_targets(connection: Connection, visit: Visit, prepared: Prepared) -> dict[str, StoredEntry]:
-    """The registered documents at the ends of the message's links, locked. Folders are admitted as sources."""
+    """The registered documents at the ends of the message's links. Folders are admitted as sources."""
     if not prepared.outside:
         return {}
     sight = located(visit)
-    found = await store.lock_entries(connection, visit.key, sight, entry_uuids=sorted(prepared.outside))
+    found = await store.whole_entries(connection, visit.key, sight, entry_uuids=sorted(prepared.outside))
     targets = {stored.entry.entry_uuid: stored for stored in found}
     missing = prepared.outside - targets.keys()
     if missing:
@@ -270,7 +271,7 @@ async def _replace(
             gone = {old.uuid for old in olds}
             before = [
                 _deprecated(old, lineage) if old.uuid in gone else msgspec.structs.replace(old, lineage=lineage)
-                for old in await store.lock_lineages(connection, visit.key, {old.lineage for old in olds})
+                for old in await store.whole_lineages(connection, visit.key, {old.lineage for old in olds})
             ]
             after = with_effective_visibility([*before, stored])
             changed += [one for one in after if one.uuid != stored.uuid]

@@ -1,7 +1,8 @@
 """Two identities become one, or come apart again: every object of a record goes to another, none is lost.
 
 Contents are encrypted again under the other record's key before the transaction that moves the rows. That one
-transaction moves everything or nothing, so at any instant each document is in exactly one record.
+transaction moves everything or nothing, so at any instant each document is in exactly one record. It appends its traces
+before it moves: from then on a feed under way has committed, and is moved, or finds out and is refused.
 """
 
 from __future__ import annotations
@@ -40,13 +41,14 @@ async def merge(ctx: DmpContext, request: Merge) -> int:
             return 0
         if survivor is None or survivor.state not in _LIVING:
             survivor = await _like(ctx, connection, absorbed, request.survivor)
+        await record_store.change_record(connection, _closed_as_duplicate(ctx, absorbed))
+        await record_store.touch_record(connection, target)
+        await _trace(ctx, connection, (source, target), "dmp.merge", request)
         copied |= await _copy_contents(ctx, source, target, copied.keys(), connection)
         moved = await _move(connection, source, request.survivor, copied, None)
         await record_store.QUERIES["copy_blocks"].execute(connection, patient_key=source, target=target)
-        await record_store.change_record(connection, _closed_as_duplicate(ctx, absorbed))
         await record_store.QUERIES["mark_merged"].execute(connection, patient_key=source, target=target)
         await ctx.identities.note_moved(connection, request, MOVED, moved)
-        await _trace(ctx, connection, (source, target), "dmp.merge", request)
         return len(copied)
 
 
@@ -60,6 +62,8 @@ async def unmerge(ctx: DmpContext, request: Merge) -> int:
         names = set(await ctx.identities.take_moved(connection, request, MOVED))
         if not names:
             return 0
+        await record_store.touch_record(connection, source)
+        await _trace(ctx, connection, (source, target), "dmp.unmerge", request)
         copied = await _copy_contents(ctx, source, target, (), connection, names)
         await _move(connection, source, request.absorbed, copied, names)
         opened = msgspec.structs.replace(
@@ -72,7 +76,6 @@ async def unmerge(ctx: DmpContext, request: Merge) -> int:
         )
         await record_store.change_record(connection, opened)
         await record_store.QUERIES["mark_merged"].execute(connection, patient_key=target, target=None)
-        await _trace(ctx, connection, (source, target), "dmp.unmerge", request)
         return len(copied)
 
 

@@ -208,18 +208,18 @@ VALUES (:patient_key, :entry_uuid, :logical_id, :unique_id, :status, :owner_ids,
 INSERT INTO dmp_association (patient_key, source, association_uuid, target, type, registered_at, metadata)
 VALUES (:patient_key, :source, :association_uuid, :target, :type, :registered_at, :metadata);
 
--- name: lock_entries
--- Document versions named by a submission that a caller sees, locked until its transaction ends.
+-- name: whole_entries
+-- Document versions named by a submission that a caller sees.
 SELECT * FROM dmp_entry
 WHERE patient_key = :patient_key AND (entry_uuid = ANY (:entry_uuids::uuid[]) OR (is_latest AND
         (logical_id = ANY (:logical_ids::uuid[]) OR unique_id = ANY (:unique_ids::text[]))))
     AND dmp_sees(status, type_token, visibility, announced_at, owner_ids, :now, :owners, :types, :hidden_by, :only_own)
-ORDER BY entry_uuid FOR UPDATE;
+ORDER BY entry_uuid;
 
--- name: lock_lineage
+-- name: whole_lineage
 -- All versions of a document and of those that it replaced, oldest first.
 SELECT * FROM dmp_entry WHERE patient_key = :patient_key AND lineage = ANY (:lineages::uuid[])
-ORDER BY registered_at, entry_uuid FOR UPDATE;
+ORDER BY registered_at, entry_uuid;
 
 -- name: change_entry
 -- What may change in a stored version: status, effective visibility, lineage, whether it is the newest.
@@ -335,6 +335,12 @@ SELECT metadata FROM dmp_association
 WHERE patient_key = :patient_key AND (source = ANY (:uuids::uuid[]) OR target = ANY (:uuids) OR
     association_uuid = ANY (:uuids))
 ORDER BY registered_at, association_uuid;
+
+-- name: find_memberships
+-- By which folders hold these versions: a newer version takes their place in them.
+SELECT a.metadata FROM dmp_association a
+JOIN dmp_folder f ON f.patient_key = a.patient_key AND f.entry_uuid = a.source
+WHERE a.patient_key = :patient_key AND a.target = ANY (:uuids::uuid[]) AND a.type = 'HasMember';
 
 -- name: find_all_associations
 -- Every link of one patient.

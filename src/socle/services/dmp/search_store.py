@@ -15,6 +15,7 @@ from socle.services.dmp.domain import DocumentFilter, FolderFilter, Interval, Se
 from socle.services.dmp.keys import dtm_floor, sought_tokens, to_uuid, token
 from socle.services.dmp.rules import Sight
 from socle.services.dmp.store import QUERIES, SHORT, entry_of, sight_values, uuids_or_none
+from socle.standards.errors import MalformedInput, Text
 from socle.standards.xds.model import Association, DocumentEntry, Folder, Status, SubmissionSet
 
 #: Largest answer to one query.
@@ -72,7 +73,7 @@ def _entry_values(
         "title": _contains(wanted.title),
         "groups": _arrays(_document_groups(wanted)),
         "excluded": excluded or None,
-        "authors": _texts(wanted.author_persons),
+        "authors": _patterns(wanted.author_persons),
         "related_to": uuids_or_none(wanted.related_to),
         **sight_values(sight),
     }
@@ -135,7 +136,7 @@ def _set_values(patient_key: UUID, sight: Sight, wanted: SetFilter) -> dict[str,
         **_bounds("time", wanted.submission_time),
         "title": _contains(wanted.title),
         "groups": _arrays([group for group in groups if group]),
-        "authors": _texts(wanted.author_persons),
+        "authors": _patterns(wanted.author_persons),
         **sight_values(sight),
     }
 
@@ -202,6 +203,14 @@ async def find_associations(connection: Connection, patient_key: UUID, uuids: It
     return [_ASSOCIATION.decode(row["metadata"]) for row in rows]
 
 
+async def find_memberships(connection: Connection, patient_key: UUID, uuids: Iterable[str]) -> list[Association]:
+    """The links by which folders hold ``uuids``, whoever sees them."""
+    rows = await QUERIES["find_memberships"].rows(
+        connection, patient_key=patient_key, uuids=uuids_or_none(list(uuids)) or []
+    )
+    return [_ASSOCIATION.decode(row["metadata"]) for row in rows]
+
+
 async def find_all_associations(connection: Connection, patient_key: UUID) -> list[Association]:
     """Every link of the patient. Whether their ends are visible is not looked at."""
     rows = await QUERIES["find_all_associations"].rows(connection, patient_key=patient_key)
@@ -218,7 +227,15 @@ def _total(rows: Sequence[asyncpg.Record]) -> int:
 
 def _moment(dtm: str) -> datetime | None:
     floor = dtm_floor(dtm)
-    return datetime.strptime(floor, "%Y%m%d%H%M%S").replace(tzinfo=UTC) if floor else None
+    try:
+        return datetime.strptime(floor, "%Y%m%d%H%M%S").replace(tzinfo=UTC) if floor else None
+    except ValueError as error:
+        raise MalformedInput(
+            "XDSRegistryError",
+            Text("Une date de la requête n'existe pas.", "A date of the query does not exist."),
+            remedy=Text("Écrivez AAAA[MM[JJ[hh[mm[ss]]]]] en UTC.", "Write YYYY[MM[DD[hh[mm[ss]]]]] in UTC."),
+            requirement="IHE ITI TF-2 §3.18.4.1.2.3",
+        ) from error
 
 
 def _document_groups(wanted: DocumentFilter) -> list[list[int]]:
@@ -239,8 +256,18 @@ def _arrays(groups: Sequence[Sequence[int]]) -> list[str] | None:
     return ["{" + ",".join(map(str, group)) + "}" for group in groups] or None
 
 
+def _storable(text: str) -> str:
+    """``text`` without the one character that PostgreSQL refuses, so that it simply matches nothing."""
+    return text.replace("\x00", "\ufffd")
+
+
 def _texts(values: Sequence[str]) -> list[str] | None:
-    return list(values) or None
+    return [_storable(value) for value in values] or None
+
+
+def _patterns(values: Sequence[str]) -> list[str] | None:
+    """``LIKE`` patterns in which a backslash means itself."""
+    return [_storable(value).replace("\\", "\\\\") for value in values] or None
 
 
 def _statuses(statuses: Sequence[Status]) -> list[str] | None:
@@ -248,12 +275,13 @@ def _statuses(statuses: Sequence[Status]) -> list[str] | None:
 
 
 def _contains(text: str) -> str | None:
-    escaped = text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+    escaped = _storable(text).replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
     return f"%{escaped}%" if text else None
 
 
 def _bounds(name: str, interval: Interval) -> dict[str, object]:
-    return {f"{name}_from": dtm_floor(interval.start), f"{name}_to": dtm_floor(interval.end)}
+    start, end = dtm_floor(_storable(interval.start)), dtm_floor(_storable(interval.end))
+    return {f"{name}_from": start, f"{name}_to": end}
 
 
 def _page_values(after: Place | None, count: int) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Writes, locks and moves registry objects, and gives back values of the domain. Decides nothing."""
+"""Writes, changes and moves registry objects, and gives back values of the domain. Decides nothing."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ async def change_entries(connection: Connection, patient_key: UUID, entries: Seq
     )
 
 
-async def lock_entries(
+async def whole_entries(
     connection: Connection,
     patient_key: UUID,
     sight: Sight,
@@ -196,8 +196,11 @@ async def lock_entries(
     logical_ids: Sequence[str] = (),
     unique_ids: Sequence[str] = (),
 ) -> list[StoredEntry]:
-    """Versions by entry UUID, and newest versions by logical id or uniqueId, locked; those that the caller sees."""
-    rows = await QUERIES["lock_entries"].rows(
+    """Versions by entry UUID, and newest versions by logical id or uniqueId; those that the caller sees.
+
+    To change them, lock the record first.
+    """
+    rows = await QUERIES["whole_entries"].rows(
         connection,
         patient_key=patient_key,
         entry_uuids=uuids_or_none(entry_uuids) or [],
@@ -208,9 +211,9 @@ async def lock_entries(
     return [read_entry(row) for row in rows]
 
 
-async def lock_lineages(connection: Connection, patient_key: UUID, lineages: Iterable[UUID]) -> list[StoredEntry]:
-    """All versions of these documents and of those that they replaced, locked."""
-    rows = await QUERIES["lock_lineage"].rows(connection, patient_key=patient_key, lineages=list(lineages))
+async def whole_lineages(connection: Connection, patient_key: UUID, lineages: Iterable[UUID]) -> list[StoredEntry]:
+    """All versions of these documents and of those that they replaced."""
+    rows = await QUERIES["whole_lineage"].rows(connection, patient_key=patient_key, lineages=list(lineages))
     return [read_entry(row) for row in rows]
 
 
