@@ -12,7 +12,7 @@ from mutator import mutate
 from socle.services.conformance.domain import Layer, Severity, Verdict, document_types
 from socle.services.conformance.judgement import judge
 from socle.services.conformance.notation import NotationError, constraint, context
-from socle.services.conformance.packs import _documents, own_rules, value_sets
+from socle.services.conformance.packs import OwnRules, _documents, own_rules, value_sets
 
 TODAY = date(2026, 3, 2)
 #: Faults of the examples themselves, by file and requirement; each is also found by the official kit.
@@ -122,3 +122,10 @@ def test_what_is_not_the_notation_is_refused(text: str) -> None:
 
 def test_a_context_is_a_match_pattern() -> None:
     assert context("CDOC/RT") == "h:ClinicalDocument/h:recordTarget/h:patientRole"
+
+
+def test_plans_kept_on_disk_give_the_same_findings_and_words(tmp_path: Path) -> None:
+    first = judge(MINIMAL.encode(), OwnRules(tmp_path), TODAY)
+    again = judge(MINIMAL.encode(), OwnRules(tmp_path), TODAY)
+    assert list(tmp_path.glob("*/*.plan"))
+    assert again.findings == first.findings

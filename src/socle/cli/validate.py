@@ -77,11 +77,11 @@ def _judge_all(paths: list[Path], *, own: bool, quiet: bool) -> list[Judged]:
     from socle.platform.settings import Settings
     from socle.services.conformance.worker import judge_file, open_worker, worker_pool
 
-    store = "" if own else str(Settings.from_environment().data_path / "conformance")
+    store = str(Settings.from_environment().data_path / "conformance")
     if len(paths) < _WORTH_A_POOL:
-        open_worker(store)
+        open_worker(store, own)
         return list(chain.from_iterable(map(judge_file, paths)))
-    with worker_pool(store, len(paths)) as pool:
+    with worker_pool(store, own, len(paths)) as pool:
         done = pool.map(judge_file, paths, chunksize=max(1, min(16, len(paths) // 16)))
         console = Console(stderr=True, quiet=quiet)
         return list(chain.from_iterable(track(done, "Vérification", total=len(paths), console=console, transient=True)))

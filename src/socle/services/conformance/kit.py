@@ -251,7 +251,7 @@ def install_kit(kit: Path, store: Path, progress: Callable[[str], None] = lambda
     pointer.write_text(target.name, "ascii")
     os.replace(pointer, store / "current")
     for other in store.iterdir():
-        if other.is_dir() and other != target:
+        if other.is_dir() and other != target and other.name != "own":
             shutil.rmtree(other, ignore_errors=True)
     return report
 

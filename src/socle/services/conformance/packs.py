@@ -8,21 +8,26 @@ pattern, which is also the requirement that findings name (``[name W]``: its fin
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
 from lxml import etree
 
 from socle import __version__
 from socle.services.conformance import notation
 from socle.services.conformance.domain import Layer
-from socle.standards.errors import Text
+from socle.standards.errors import SocleError, Text
 from socle.standards.schematron.files import Files
-from socle.standards.schematron.plan import Firing, Plan, compile_schema
+from socle.standards.schematron.plan import FORMAT, Firing, Plan, compile_schema, load_plan
 from socle.standards.schematron.schema import Check, Let, Pattern, Piece, Rule, Schema
 
 _SVS: Final = "urn:ihe:iti:svs:2008"
@@ -37,22 +42,28 @@ class _Line(NamedTuple):
     text: str
 
 
+class _Stored(msgspec.Struct, array_like=True):
+    plan: bytes
+    expected: dict[str, Text]
+
+
 class OwnRules:
-    """A rule book of our packs; each rule set is compiled when a document first needs it."""
+    """A rule book of our packs; each rule set is compiled when a document first needs it, then kept in ``cache``."""
 
     identifier = "socle"
     version = __version__
     schema: etree.XMLSchema | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, cache: Path | None = None) -> None:
         self._plans: dict[str, Plan | None] = {}
         self._expected: dict[str, Text] = {}
+        self._cache = cache / _digest() if cache else None
 
     def plan(self, rule_set: str) -> Plan | None:
         """The plan of a layer, or of a document schema such as ``LDL-SES_2022.01``."""
         if rule_set not in self._plans:
             lines = _documents().get(rule_set) or _layer(rule_set)
-            self._plans[rule_set] = self._compile(rule_set, lines) if lines else None
+            self._plans[rule_set] = (self._load(rule_set) or self._compile(rule_set, lines)) if lines else None
         return self._plans[rule_set]
 
     def expected(self, firing: Firing) -> Text:
@@ -76,7 +87,31 @@ class OwnRules:
             lets=(),
             patterns=tuple(Pattern(name, tuple(rules)) for name, rules in patterns.items()),
         )
-        return compile_schema(schema, Files("", _ValueSets(), {}))
+        plan = compile_schema(schema, Files("", _ValueSets(), {}))
+        self._keep(rule_set, plan)
+        return plan
+
+    def _load(self, rule_set: str) -> Plan | None:
+        if self._cache is None:
+            return None
+        try:
+            stored = msgspec.msgpack.decode((self._cache / f"{rule_set}.plan").read_bytes(), type=_Stored)
+            plan = load_plan(stored.plan, Files("", _ValueSets(), {}))
+        except (OSError, msgspec.DecodeError, SocleError):
+            return None
+        self._expected |= stored.expected
+        return plan
+
+    def _keep(self, rule_set: str, plan: Plan) -> None:
+        """Keeps a plan for the next process; where nothing can be written, it is compiled again."""
+        if self._cache is None:
+            return
+        expected = {key: text for key, text in self._expected.items() if f"/{rule_set}." in key}
+        with suppress(OSError):
+            self._cache.mkdir(parents=True, exist_ok=True)
+            written = self._cache / f"{rule_set}.{os.getpid()}.new"
+            written.write_bytes(msgspec.msgpack.encode(_Stored(plan.dump(), expected)))
+            written.replace(self._cache / f"{rule_set}.plan")
 
     def _rule(self, line: _Line, key: str) -> Rule:
         context, _, constraints = line.text.partition(" :: ")
@@ -194,6 +229,15 @@ def _documents() -> Mapping[str, list[_Line]]:
 
 
 @cache
-def own_rules() -> OwnRules:
-    """The rule book of this process."""
-    return OwnRules()
+def _digest() -> str:
+    """Changes with our rules and with the compiler."""
+    digest = hashlib.blake2b(FORMAT.encode(), digest_size=12)
+    for name in (*(layer.value for layer in Layer), "documents"):
+        digest.update("\n".join(_read(name)).encode())
+    return digest.hexdigest()
+
+
+@cache
+def own_rules(cache: Path | None = None) -> OwnRules:
+    """The rule book of this process; plans are kept in ``cache``, a directory that its owner alone writes."""
+    return OwnRules(cache)

@@ -82,7 +82,7 @@ class ConformanceService:
             self.close()  # another kit was installed: processes must load it
         if self._pool is None:
             # One process for each web worker: there is a web worker for each core.
-            self._pool, self._pool_kit = worker_pool(str(self._store), 1), current
+            self._pool, self._pool_kit = worker_pool(str(self._store), documents=1), current
         return self._pool
 
 

@@ -25,29 +25,25 @@ _book: RuleBook | None = None
 _judged = 0
 
 
-def open_book(store: str) -> RuleBook:
-    """The official kit in ``store``, or our own rules when there is none (or ``store`` is empty)."""
-    return (installed_kit(Path(store)) if store else None) or own_rules()
-
-
-def open_worker(store: str) -> None:
-    """Loads the rules of this process."""
+def open_worker(store: str, own: bool = False) -> None:
+    """Loads the rules of this process: the official kit in ``store``; ours when there is none, or by ``own``."""
     global _book
-    _book = open_book(store)
+    folder = Path(store)
+    _book = (None if own else installed_kit(folder)) or own_rules(folder / "own")
 
 
-def _start(store: str) -> None:
-    open_worker(store)
+def _start(store: str, own: bool) -> None:
+    open_worker(store, own)
     # Nothing that is loaded now will ever be garbage, and documents release their own trees.
     gc.collect()
     gc.freeze()
     gc.disable()
 
 
-def worker_pool(store: str, documents: int = 1_000_000) -> ProcessPoolExecutor:
-    """Processes that judge, one a core at most."""
+def worker_pool(store: str, own: bool = False, documents: int = 1_000_000) -> ProcessPoolExecutor:
+    """Processes that judge, one a core at most, no more than ``documents``."""
     return ProcessPoolExecutor(
-        min(os.cpu_count() or 1, documents), mp_context=get_context("spawn"), initializer=_start, initargs=(store,)
+        min(os.cpu_count() or 1, documents), mp_context=get_context("spawn"), initializer=_start, initargs=(store, own)
     )
 
 
