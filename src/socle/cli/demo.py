@@ -309,7 +309,7 @@ Où aller (toutes les personnes sont fictives)
   professionnel  {url}/pro           Pro Santé Connect simulé : Dr Camille Marchand, RPPS 10109876549
   exploitant     {url}/operateur     exploitant / {_PASSWORD}
   conformité     {url}/conformance   déposez un CDA, lisez le verdict
-  bac à sable    {url}/sandbox/switches
+  bac à sable    {url}/sandbox/pannes
 Portes
   XDS.b          {url}/si-dmp-server/v2/services/registry?wsdl
   FHIR           {url}/dmp/fhir/metadata

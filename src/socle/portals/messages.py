@@ -57,7 +57,7 @@ class MessagePages:
             "lines": lines,
             "words": words,
             "folder": folder,
-            "folders": [(name, translate(request, _FOLDER_NAMES.get(name, name))) for name in folders],
+            "folders": [(name, translate(request, FOLDER_NAMES.get(name, name))) for name in folders],
             "may_write": session.may_send and visit.actor.kind is ActorKind.PROFESSIONAL,
         }
         return render(request, "shared/threads.html", await self._values(request, visit, session, values))
@@ -217,7 +217,7 @@ class MessagePages:
         return render(request, "shared/write.html", page, status=422 if errors else 200)
 
 
-_FOLDER_NAMES = {
+FOLDER_NAMES = {
     "INBOX": "Reçus",
     "Sent": "Envoyés",
     "Drafts": "Brouillons",

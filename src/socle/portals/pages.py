@@ -23,6 +23,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from socle.platform.web import language_of
+from socle.standards.cda.render import stylesheet
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -133,9 +134,22 @@ def template(name: str, language: str = "fr") -> Template:
     return _environment(language).get_template(name)
 
 
+#: The style of clinical documents, which comes with their renderer.
+_DOCUMENT_STYLE = "document.css"
+
+
+def _static_file(name: str) -> bytes | None:
+    if name == _DOCUMENT_STYLE:
+        return stylesheet().encode()
+    file = resources.files("socle.portals").joinpath("static", name)
+    return file.read_bytes() if "/" not in name and file.is_file() else None
+
+
 @cache
 def _static_digest(name: str) -> str:
-    content = resources.files("socle.portals").joinpath("static", name).read_bytes()
+    content = _static_file(name)
+    if content is None:
+        raise KeyError(name)
     return hashlib.sha256(content).hexdigest()[:12]
 
 
@@ -149,12 +163,12 @@ _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg
 
 async def _static(request: Request) -> Response:
     name = request.path_params["name"]
-    file = resources.files("socle.portals").joinpath("static", name)
-    if "/" in name or not file.is_file():
+    content = _static_file(name)
+    if content is None:
         return Response(status_code=404)
     media_type = _MEDIA_TYPES.get(name[name.rfind(".") :], "application/octet-stream")
     headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(file.read_bytes(), media_type=media_type, headers=headers)
+    return Response(content, media_type=media_type, headers=headers)
 
 
 async def _choose_language(request: Request) -> Response:

@@ -91,7 +91,9 @@ class RecordPages:
             profile = await self._reading.profile(visit.actor, visit.record)
         except Forbidden as error:
             return self._consent_page(request, visit, error)
-        chapters = [(kind, translate(request, _PLAIN[kind.value]), profile.get(kind, [])) for kind, _ in CHAPTERS]
+        chapters = [
+            (kind, translate(request, CHAPTER_NAMES[kind.value]), profile.get(kind, [])) for kind, _ in CHAPTERS
+        ]
         sources = [line.document for _, _, lines in chapters for line in lines if line.document]
         links = await document_links(self._dmp, visit, sources)
         return render(request, "pro/summary.html", {"visit": visit, "chapters": chapters, "links": links})
@@ -178,7 +180,7 @@ def _is_own(entry: DocumentEntry, visit: Visit) -> bool:
 
 
 #: Chapters as a professional calls them.
-_PLAIN: Final = {
+CHAPTER_NAMES: Final = {
     "illness": "Problèmes actifs",
     "treatment": "Traitements",
     "allergy": "Allergies et intolérances",

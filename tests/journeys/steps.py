@@ -1,0 +1,61 @@
+"""What people do in the portals, step by step."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from socle.sandbox import cast
+
+ROOT = Path(__file__).parents[2]
+AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+DOCTOR = cast.GENERAL_PRACTITIONER.removeprefix("8")
+
+
+def log_in_citizen(page: Page, name: str) -> None:
+    """Through the simulated FranceConnect, as the person whose first names and birth name end with ``name``."""
+    page.goto("/espace")
+    page.get_by_text("Continuer avec FranceConnect").click()
+    page.get_by_label("Nom de naissance").fill(name.rpartition(" ")[2])
+    page.get_by_role("button", name="Chercher").click()
+    page.get_by_label(name).first.check()
+    page.get_by_role("button", name="Continuer").click()
+    page.wait_for_url("**/espace")
+
+
+def log_in_doctor(page: Page, rpps: str = DOCTOR) -> None:
+    """Through the simulated Pro Santé Connect, by card."""
+    page.goto("/pro")
+    page.get_by_label("Titulaire de la carte (RPPS ou identifiant national)").fill(rpps)
+    page.get_by_label("Code porteur").fill("1234")
+    page.get_by_role("button", name="Continuer avec la carte").click()
+    page.wait_for_url("**/pro")
+
+
+def open_record(page: Page, matricule: str, *, consents: bool = True) -> None:
+    """Finds the patient and opens the record, with the patient's consent if it is asked for."""
+    page.goto("/pro")
+    page.get_by_label("Matricule INS, ou lecture du datamatrix au lecteur").fill(matricule)
+    page.get_by_role("button", name="Chercher").click()
+    page.get_by_role("button", name="Ouvrir").first.click()
+    if consents and page.get_by_role("button", name="Le patient donne son accord").count():
+        page.get_by_role("button", name="Le patient donne son accord").click()
+
+
+def faults_of(page: Page) -> list[str]:
+    """What axe finds on the page, and whether it scrolls sideways."""
+    page.evaluate(AXE)
+    result = page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+    faults = [f"{v['id']}: {v['help']} {[n['target'] for n in v['nodes']][:3]}" for v in result["violations"]]
+    width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return faults + ([f"scrolls sideways by {width} px"] if width > 1 else [])
+
+
+def picture(page: Page, name: str) -> None:
+    """Keeps a screenshot for the documentation, when asked by ``SOCLE_SCREENSHOTS=1``."""
+    if os.environ.get("SOCLE_SCREENSHOTS"):
+        page.screenshot(path=ROOT / "docs" / "screenshots" / f"{name}.png")

@@ -1,0 +1,199 @@
+"""People's ways through the portals, in a real browser."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import BrowserContext, Page, expect
+
+from socle.sandbox import cast
+
+sys.path.insert(0, str(Path(__file__).parent))
+from steps import faults_of, log_in_citizen, log_in_doctor, open_record, picture
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+
+Contexts = Callable[..., BrowserContext]
+ROBERT, JEANNE, PAUL = "TESTUT", "D'ARCY-BELLEC", "PAUL ANTOINE MOREL"
+
+
+def photograph() -> dict[str, object]:
+    content = io.BytesIO()
+    Image.new("RGB", (600, 800), "white").save(content, "JPEG")
+    return {"name": "lettre.jpg", "mimeType": "image/jpeg", "buffer": content.getvalue()}
+
+
+def search_haemoglobin(page: Page) -> None:
+    page.goto("/espace")
+    page.get_by_label("Chercher dans mes documents").fill("hémoglobine")
+    page.get_by_role("button", name="Chercher").click()
+
+
+def test_a_citizen_finds_a_blood_count_sees_its_curve_hides_it_and_the_doctor_no_longer_finds_it(
+    open_context: Contexts,
+) -> None:
+    citizen, doctor = open_context().new_page(), open_context().new_page()
+    log_in_citizen(citizen, ROBERT)
+    search_haemoglobin(citizen)
+    expect(citizen.locator(".timeline a").first).to_be_visible()
+    count = citizen.locator(".timeline > li").count()
+    citizen.goto("/espace/resultats")
+    citizen.get_by_role("link", name="émoglobine").first.click()
+    expect(citizen.locator("figure.chart svg .point").first).to_be_visible()
+    picture(citizen, "citizen-result")
+
+    log_in_doctor(doctor)
+    open_record(doctor, cast.ROBERT.matricule)
+    doctor.goto("/pro/dossier?mots=h%C3%A9moglobine")
+    expect(doctor.locator(".timeline > li")).to_have_count(count)
+    picture(doctor, "professional-record")
+
+    search_haemoglobin(citizen)
+    citizen.locator(".timeline a").first.click()
+    citizen.get_by_role("button", name="Masquer aux professionnels").click()
+    expect(citizen.get_by_text("Ce document est masqué")).to_be_visible()
+    # The doctor who sent the documents still sees her own; a colleague does not.
+    colleague = open_context().new_page()
+    log_in_doctor(colleague, cast.CARDIOLOGIST.removeprefix("8"))
+    open_record(colleague, cast.ROBERT.matricule)
+    colleague.goto("/pro/dossier?mots=h%C3%A9moglobine")
+    expect(colleague.locator(".timeline > li")).to_have_count(count - 1)
+
+
+def test_a_doctor_feeds_a_letter_and_the_citizen_sees_it_at_once(open_context: Contexts) -> None:
+    doctor, citizen = open_context().new_page(), open_context().new_page()
+    log_in_doctor(doctor)
+    open_record(doctor, cast.JEANNE.matricule)
+    doctor.goto("/pro/dossier/alimenter")
+    doctor.get_by_label("Document", exact=True).set_input_files(photograph())  # type: ignore[arg-type]
+    doctor.get_by_label("Titre (pour un PDF)").fill("Lettre de consultation du soir")
+    doctor.get_by_label("Date de l'acte (pour un PDF)").fill("02/03/2026")
+    picture(doctor, "professional-feed")
+    doctor.get_by_role("button", name="Envoyer au dossier").click()
+    expect(doctor.get_by_text("est dans le dossier")).to_be_visible()
+    log_in_citizen(citizen, JEANNE)
+    expect(citizen.get_by_role("link", name="Lettre de consultation du soir").first).to_be_visible()
+    picture(citizen, "citizen-home")
+
+
+def test_a_break_glass_access_appears_in_the_citizens_traces_with_its_reason_told(open_context: Contexts) -> None:
+    doctor, citizen = open_context().new_page(), open_context().new_page()
+    log_in_doctor(doctor, cast.EMERGENCY_REGULATOR.removeprefix("8"))
+    open_record(doctor, cast.PAUL.matricule, consents=False)
+    doctor.get_by_label("Motif").fill("Patient inconscient, antécédents inconnus")
+    doctor.get_by_role("button", name="Ouvrir en urgence").click()
+    expect(doctor.get_by_text("accès d'urgence")).to_be_visible()
+    log_in_citizen(citizen, PAUL)
+    citizen.goto("/espace/traces")
+    expect(citizen.get_by_text("urgence").first).to_be_visible()
+    picture(citizen, "citizen-traces")
+
+
+def test_a_parent_opens_the_record_of_a_child(open_context: Contexts) -> None:
+    page = open_context().new_page()
+    log_in_citizen(page, JEANNE)
+    page.goto("/espace/compte")
+    page.get_by_role("button", name="Ouvrir").first.click()
+    expect(page.get_by_text("Vous agissez pour")).to_be_visible()
+
+
+def test_the_whole_way_works_without_script_and_by_keyboard_alone(open_context: Contexts) -> None:
+    page = open_context(script=False).new_page()
+    log_in_citizen(page, ROBERT)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.get_by_label("Chercher dans mes documents").focus()
+    page.keyboard.type("hemoglobine")
+    page.keyboard.press("Enter")
+    expect(page.locator(".timeline a").first).to_be_visible()
+
+
+CITIZEN_PAGES = (
+    "/espace",
+    "/espace/documents",
+    "/espace/documents/ajouter",
+    "/espace/sante",
+    "/espace/resultats",
+    "/espace/messages",
+    "/espace/acces",
+    "/espace/traces",
+    "/espace/compte",
+    "/espace/compte/fermer",
+)
+DOCTOR_PAGES = (
+    "/pro",
+    "/pro/dossier",
+    "/pro/dossier/synthese",
+    "/pro/dossier/analyses",
+    "/pro/dossier/alimenter",
+    "/pro/messages",
+    "/pro/activite",
+)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1100, False), (320, False), (1100, True)])
+def test_axe_finds_nothing_on_the_citizens_pages(open_context: Contexts, width: int, dark: bool) -> None:
+    page = open_context(width, dark=dark).new_page()
+    log_in_citizen(page, ROBERT)
+    found = {}
+    for path in CITIZEN_PAGES:
+        page.goto(path)
+        found[path] = faults_of(page)
+        if width == 1100 and not dark:
+            picture(page, "citizen-" + (path.rpartition("/")[2] if path != "/espace" else "start"))
+    page.goto("/espace/documents")
+    page.locator(".timeline a").first.click()
+    found["document"] = faults_of(page)
+    page.goto("/espace/resultats")
+    page.locator("tbody a").first.click()
+    found["result"] = faults_of(page)
+    assert {path: faults for path, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize("width", [1100, 320])
+def test_axe_finds_nothing_on_the_professionals_pages(open_context: Contexts, width: int) -> None:
+    page = open_context(width).new_page()
+    log_in_doctor(page)
+    open_record(page, cast.ROBERT.matricule)
+    found = {}
+    for path in DOCTOR_PAGES:
+        page.goto(path)
+        found[path] = faults_of(page)
+    page.goto("/pro/dossier")
+    page.locator(".timeline a").first.click()
+    found["document"] = faults_of(page)
+    if width == 1100:
+        picture(page, "professional-document")
+    assert {path: faults for path, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize("width", [1100, 320])
+def test_axe_finds_nothing_on_the_public_pages_and_the_pattern_page(open_context: Contexts, width: int) -> None:
+    page = open_context(width).new_page()
+    found = {}
+    for path in ("/", "/design", "/accessibilite", "/espace", "/pro", "/operateur", "/conformance"):
+        page.goto(path)
+        found[path] = faults_of(page)
+    assert {path: faults for path, faults in found.items() if faults} == {}
+
+
+def test_a_page_at_twice_the_size_does_not_scroll_sideways(open_context: Contexts) -> None:
+    page = open_context(640).new_page()
+    log_in_citizen(page, ROBERT)
+    for path in CITIZEN_PAGES:
+        page.goto(path)
+        page.evaluate("document.documentElement.style.fontSize = '212.5%'")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 641, path
+
+
+def test_english_is_complete_on_the_citizens_pages(open_context: Contexts) -> None:
+    page = open_context().new_page()
+    log_in_citizen(page, ROBERT)
+    page.get_by_role("link", name="English").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Hello")
