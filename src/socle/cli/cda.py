@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 from cyclopts.types import ExistingFile
@@ -70,7 +70,10 @@ def render(
     from socle.standards.cda.render import render_page, render_pdf
 
     content = file.read_bytes()
-    _write(render_pdf(content, language=language) if format == "pdf" else _page(render_page, content, language), output)
+    if format == "pdf":
+        _write(render_pdf(content, language=language), output)
+    else:
+        _write(render_page(content, language=language).encode(), output)
 
 
 @app.command
@@ -126,11 +129,6 @@ def samples(directory: Path, /, *, seed: int = 1, json: Json = False) -> None:
         _print_json({"directory": str(directory), "files": names})
     else:
         print(f"{len(names)} documents dans {directory}")
-
-
-def _page(render_page: Any, content: bytes, language: str) -> bytes:
-    page: str = render_page(content, language=language)
-    return page.encode()
 
 
 def _write(content: bytes, output: Path | None) -> None:

@@ -5,6 +5,7 @@ Source: CI-SIS "Partage de documents", DocumentEntry: CDA to metadata; IHE ITI T
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 import uuid
 from collections.abc import Iterable
@@ -28,6 +29,14 @@ _CLASS_OF_TYPE: Final = {code: cls for cls, codes in _TABLES["types"].items() fo
 _FORMATS: Final[dict[str, str]] = _TABLES["formats"]
 _FORMATS_N1: Final[dict[str, str]] = _TABLES["formats_n1"]
 
+#: Where the header states what metadata needs.
+FACILITY: Final = "componentOf/encompassingEncounter/location/healthCareFacility/code"
+SETTING: Final = (
+    "documentationOf/serviceEvent/performer/assignedEntity/representedOrganization/standardIndustryClassCode"
+)
+START: Final = "documentationOf/serviceEvent/effectiveTime/low"
+STOP: Final = "documentationOf/serviceEvent/effectiveTime/high"
+
 _CLASS_SYSTEM: Final = "1.2.250.1.213.1.1.4.1"
 _IHE_FORMATS: Final = "1.3.6.1.4.1.19376.1.2.3"
 _FRENCH_FORMATS: Final = "1.2.250.1.213.1.1.4.2.282"
@@ -44,6 +53,11 @@ EVENT_SYSTEMS: Final = frozenset(
         NON_PROFESSIONAL_PRODUCER,
     }
 )
+
+
+def sha1_of(content: bytes) -> str:
+    """XDS ``hash``: SHA-1 as 40 lower-case hexadecimal digits. An integrity check of the standard, not a secret."""
+    return hashlib.sha1(content, usedforsecurity=False).hexdigest()
 
 
 def class_code_of(type_code: Code | str) -> Code:

@@ -11,6 +11,7 @@ from html import escape
 
 from lxml import etree
 
+from socle.standards.cda.clinical import Attachment as CdaAttachment
 from socle.standards.cda.clinical import Section
 from socle.standards.cda.document import CdaDocument, open_document
 from socle.standards.cda.entries import read_clinical_content
@@ -209,8 +210,9 @@ def _narrative(words: str) -> Narrative:
     return Narrative(status="generated", div=f'<div xmlns="http://www.w3.org/1999/xhtml">{said}</div>')
 
 
-def _files(document: CdaDocument, attachments: Sequence[object]) -> list[tuple[str, str]]:
-    found = [(getattr(each, "media_type", ""), getattr(each, "section", "")) for each in attachments]
+def _files(document: CdaDocument, attachments: Sequence[CdaAttachment]) -> list[tuple[str, str]]:
+    """Media type and section of each embedded file, the body of an N1 document included."""
+    found = [(each.media_type, each.section) for each in attachments]
     if document.body is not None and not document.is_structured:
         node = next(document.body.iterchildren("{urn:hl7-org:v3}text"), None)
         found.append(("" if node is None else node.get("mediaType", ""), ""))
