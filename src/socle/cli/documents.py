@@ -311,6 +311,8 @@ async def _connect(url: str, door: str, rpps: str, config: Path | None) -> Async
 
 def _admit_to(url: str, rpps: str, config: Path | None) -> Callable[[bytes], Awaitable[None]]:
     """Admits the patient of a document, who agrees that the professional reads the record."""
+    import asyncio
+
     from socle.standards.errors import Forbidden, Text
 
     if config is not None:
@@ -318,6 +320,7 @@ def _admit_to(url: str, rpps: str, config: Path | None) -> Callable[[bytes], Awa
             "SandboxOnly", Text("--admit n'existe que dans un bac à sable.", "--admit exists in a sandbox alone.")
         )
     agreed: set[Ins] = set()
+    turn = asyncio.Lock()
 
     async def admit(document: bytes) -> None:
         import httpx
@@ -325,12 +328,16 @@ def _admit_to(url: str, rpps: str, config: Path | None) -> Callable[[bytes], Awa
         from socle.client import Sandbox
         from socle.standards.cda.header import read_header
 
-        async with httpx.AsyncClient(timeout=60) as http:
-            await Sandbox(url, http).admit(document)
         patient = read_header(document).patient.ins
-        if patient is not None and patient not in agreed:
-            agreed.add(patient)
-            await _consent(patient, url, rpps)
+        # One at a time, and each patient once: rights that change under a submission make it start again.
+        async with turn:
+            if patient in agreed:
+                return
+            async with httpx.AsyncClient(timeout=60) as http:
+                await Sandbox(url, http).admit(document)
+            if patient is not None:
+                agreed.add(patient)
+                await _consent(patient, url, rpps)
 
     return admit
 

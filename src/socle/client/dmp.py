@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -23,13 +23,16 @@ from socle.client.door import Criteria, Door
 from socle.client.identity import Identity
 from socle.client.xds import new_oid, system_time
 from socle.standards.cda.metadata import document_entry_of, submission_for
-from socle.standards.errors import NotFound, Text
+from socle.standards.errors import NotFound, SocleError, Text
 from socle.standards.ids.ins import Ins
 from socle.standards.xades.names import SIGNATURE_CLASS
 from socle.standards.xds.model import DocumentEntry, Status, Visibility
 
 T = TypeVar("T")
 
+#: Refusals after which nothing was kept and the same request may be made again, and how long to wait before.
+_BUSY: Final = frozenset({"XDSRepositoryBusy", "XDSRegistryBusy", "XDSRegistryNotAvailable"})
+_DELAYS_S: Final = (0.2, 0.6, 1.8)
 #: Every document in force.
 EVERYTHING: Final = Criteria()
 
@@ -84,7 +87,7 @@ class AsyncDmp:
             title=title,
             replaces=replaced,
         )
-        warnings = await self.door.submit(submission)
+        warnings = await _patiently(lambda: self.door.submit(submission))
         return Sent(
             unique_id=entry.unique_id,
             entry_uuid=await self.door.entry_uuid_of(entry.unique_id, entry.patient_id),
@@ -162,6 +165,18 @@ class AsyncDmp:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """The result of ``call``, made again when the other side says that it was too busy to take it."""
+    for delay_s in _DELAYS_S:
+        try:
+            return await call()
+        except SocleError as error:
+            if error.code not in _BUSY:
+                raise
+            await asyncio.sleep(delay_s)
+    return await call()
 
 
 def _not_found(unique_id: str) -> NotFound:

@@ -38,7 +38,7 @@ from socle.standards.soap import Message, fault_of, read_message, write_fault, w
 from socle.standards.soap.envelope import content_id_of
 from socle.standards.soap.fault import http_status_of
 from socle.standards.soap.names import WSA, XOP
-from socle.standards.xds.errors import Severity, XdsError, errors_of
+from socle.standards.xds.errors import CODES, Severity, XdsError, errors_of
 from socle.standards.xds.messages import (
     RetrievedDocument,
     read_provide_request,
@@ -59,7 +59,7 @@ _DOOR: Final = "si-dmp-server"
 #: Bodies above this are read in a thread, so that other requests go on.
 _LARGE: Final = 256 * 1024
 _XDS: Final = frozenset({XDSB, LCM, QUERY})
-#: Codes in which a busy part of the base is told by XDS.
+#: Codes in which a busy part of the base is told by XDS, unless it says its own.
 _BUSY: Final = {True: "XDSRepositoryBusy", False: "XDSRegistryBusy"}
 
 _log = structlog.get_logger(__name__)
@@ -304,7 +304,8 @@ def _told(error: SocleError, *, is_repository: bool) -> tuple[XdsError, ...]:
     REFUSALS.labels(_DOOR, error.code).inc()
     if isinstance(error, Unavailable):
         context = f"{error.sentence('fr')} / {error.sentence('en')}"
-        return (XdsError(code=_BUSY[is_repository], context=context),)
+        code = error.code if error.code in CODES else _BUSY[is_repository]
+        return (XdsError(code=code, context=context),)
     return errors_of(error, "XDSRepositoryError" if is_repository else "XDSRegistryError")
 
 
