@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -295,3 +296,48 @@ async def test_certificates_are_checked_and_must_bear_the_right_name(base, tmp_p
 
 def test_result_codes_have_the_labels_of_insi():
     assert [code.label for code in ResultCode] == ["OK", "Aucune identite trouvee", "Plusieurs identites trouvees"]
+
+
+texts = st.text(max_size=20) | st.sampled_from(["\x00", "a\x00b", "' OR 1=1 --", "%", "_" * 500, "１２"])
+
+
+@settings(suppress_health_check=list(HealthCheck), max_examples=60)
+@given(values=st.lists(texts, min_size=8, max_size=8), number=st.integers(-(2**70), 2**70))
+async def test_any_text_in_any_field_gets_an_answer_and_never_a_failure(client, values, number):
+    one, two, three, four, five, six, seven, eight = values
+    traits = {"birth_name": one, "given_names": two, "sex": three, "birth_date": four, "birth_place": five}
+    claim = traits | {"id": six, "matricule": seven, "oid": eight}
+    cell = {"authorization": "operator"}
+    ins = {"matricule": seven, "oid": eight}
+    person = {"ins": ins, "traits": {**traits, "first_given_name": six}}
+    for path, body in (
+        ("/insi/search", traits | {"given_names": [two, six]}),
+        ("/insi/search-card", {"holder": one, "birth_date": two, "birth_rank": number}),
+        ("/insi/verify", claim),
+        ("/identities", {"traits": traits, "local_id": six, "domain": seven}),
+        ("/identities", {"traits": {**traits, **GOOD}, "local_id": six, "domain": seven}),
+        (
+            "/identities/search",
+            {"birth_date": "1984-07-17", "name": one, "given": two, "domain": three, "count": number},
+        ),
+        ("/identities/by-ins", ins),
+        ("/sandbox/vitale-app", ins),
+        ("/decisions", {"one": one, "other": two, "result": "distinct"}),
+        ("/merges", {"survivor": one, "absorbed": two}),
+        ("/lots", [claim]),
+    ):
+        response = await client.post(f"/ins/api{path}", json=body, headers=cell)
+        assert response.status_code < 500, (path, body)
+    for path, body in (("ins", {"person": person}), ("vitale-app", {"code": one}), ("verify", {})):
+        address = httpx.URL("http://base/ins/api/identities/").join(f"{quote(one, safe='')}/{path}")
+        response = await client.post(address, params={"domain": two}, json=body, headers=cell)
+        assert response.status_code < 500, (path, body)
+
+
+GOOD = {
+    "birth_name": "MARTIN",
+    "given_names": "PAUL",
+    "sex": "M",
+    "birth_date": "1984-07-17",
+    "birth_place": "69383",
+}

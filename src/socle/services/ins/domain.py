@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from socle.standards.ids.ins import Ins
 from socle.standards.ids.status import (
@@ -40,9 +41,9 @@ class Card(msgspec.Struct, frozen=True):
     It leads to a person, it is never an identity.
     """
 
-    holder: str
-    birth_date: str
-    birth_rank: int = 1
+    holder: Annotated[str, Meta(pattern=r"^[0-9AB]{13,15}$")]
+    birth_date: Annotated[str, Meta(pattern=r"^[0-9-]{6,10}$")]
+    birth_rank: Annotated[int, Meta(ge=1, le=99)] = 1
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from socle.platform.actor import Actor
 from socle.platform.audit import Action, AuditEvent
 from socle.platform.base import Base
 from socle.platform.database import Connection
-from socle.services.ins import store
+from socle.services.ins import rules, store
 from socle.services.ins.domain import Identity, MatchLevel, Person
 from socle.services.ins.matching import assess
 from socle.standards.errors import NotFound, Text
@@ -29,6 +29,7 @@ class Records:
 
         The lock is on the local id, not on the row: a change writes the row anew, and whoever waits must see that one.
         """
+        rules.check_local_id(local_id, domain)
         if lock:
             await store.lock_local_id(connection, local_id, domain)
         identity = await store.find_identity(connection, local_id, domain)

@@ -5,6 +5,7 @@ Source: identity fact sheet §1.4, §1.6, §1.7, §1.8; RNIV 1 v2.0.
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
@@ -41,6 +42,7 @@ class Act(StrEnum):
 
 
 _CARE = frozenset({ActorKind.PROFESSIONAL, ActorKind.SYSTEM, ActorKind.OPERATOR})
+_LOCAL: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,100}")
 #: Who may do what. What is not here is refused.
 RIGHTS: Final[dict[Act, frozenset[ActorKind]]] = {
     Act.QUERY_INSI: _CARE | {ActorKind.BASE},
@@ -69,6 +71,16 @@ def check_environment(ins: Ins, *, is_sandbox: bool) -> None:
             "TestInsRefused",
             Text("Un INS de test n'est pas admis en production.", "A test INS is not accepted in production."),
             requirement="Référentiel INS, OID de test",
+        )
+
+
+def check_local_id(local_id: str, domain: str) -> None:
+    """Refuses a local id or a domain that no system gives: empty, over 100 characters, or with control characters."""
+    if not (_LOCAL.fullmatch(local_id) and _LOCAL.fullmatch(domain)):
+        raise InvalidContent(
+            "LocalId",
+            Text("L'identifiant local ou son domaine est mal formé.", "The local id or its domain is malformed."),
+            location="local_id",
         )
 
 

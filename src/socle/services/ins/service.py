@@ -40,7 +40,7 @@ from socle.standards.ids.status import (
     ProofDocument,
     Reliability,
 )
-from socle.standards.ids.traits import Traits, normalise_name, parse_birth_date
+from socle.standards.ids.traits import Traits, normalise_name, parse_birth_date, parse_name
 
 #: An INS is verified again after so long (RNIV: three to five years).
 VERIFICATION_PERIOD = timedelta(days=3 * 365)
@@ -108,13 +108,14 @@ class InsService:
     ) -> list[Identity]:
         """Identities by birth date and the first letters of names, birth and used names together (EXI SI 01)."""
         right = rules.require(actor, Act.READ)
+        rules.check_local_id("-", domain)
         async with self.base.database.transaction() as connection:
             found = await store.search_identities(
                 connection,
                 domain,
                 parse_birth_date(birth_date),
-                normalise_name(name),
-                normalise_name(given),
+                parse_name(name, "name") if name else "",
+                parse_name(given, "given") if given else "",
                 max(1, min(count, 100)),
             )
             keys = [identity.key for identity in found]
@@ -148,10 +149,12 @@ class InsService:
         Search first (EXI SI 01). Raises ``Conflict`` (``LocalIdTaken``).
         """
         right = rules.require(actor, Act.WRITE)
+        local_id = local_id or uuid4().hex
+        rules.check_local_id(local_id, domain)
         identity = rules.key_of(
             Identity(
                 key=UUID(int=0),
-                local_id=local_id or uuid4().hex,
+                local_id=local_id,
                 domain=domain,
                 traits=traits,
                 method=method,
