@@ -135,6 +135,22 @@ async def test_a_citizen_answers_only_who_wrote_and_only_light_things(service: M
     assert await service.webmail.contacts(citizen, "") == []
 
 
+class AlwaysInfected:
+    async def find_virus(self, content: bytes) -> str:
+        return "Eicar-Signature"
+
+
+async def test_what_the_pages_send_is_scanned_and_stays_in_the_trust_space(service: MssanteService) -> None:
+    lea = await a_session(service, "lea")
+    with pytest.raises(SocleError, match="MSS-not-listed"):
+        await service.webmail.send(lea, NewMail(to=("x@gmail.com",), subject="a", text="b"))
+    service.office.antivirus = AlwaysInfected()
+    with pytest.raises(SocleError, match="MSS-virus"):
+        await service.webmail.send(lea, NewMail(to=(f"lea@{DOMAIN}",), subject="a", text="b"))
+    assert [row["signature"] for row in await service.quarantine()] == ["Eicar-Signature"]
+    assert await service.webmail.list_threads(lea, "Envoyés") == []
+
+
 async def test_a_draft_is_replaced_then_deleted(service: MssanteService) -> None:
     lea = await a_session(service, "lea")
     first = await service.webmail.save_draft(lea, NewMail(to=(), subject="v1", text="x"))

@@ -21,6 +21,7 @@ from socle.platform.base import Base
 from socle.platform.database import Connection
 from socle.platform.patient_key import owner_key
 from socle.services.mssante import rules
+from socle.services.mssante.antivirus import Antivirus, choose_antivirus
 from socle.services.mssante.domain import Envelope, Mailbox, Origin, Receipt, Recipient
 from socle.services.mssante.store import (
     INBOX_ID,
@@ -109,6 +110,7 @@ class PostOffice:
         self.operator_key = owner_key("mail-operator", base.settings.mail_domain)
         self.postmaster = Address("mailer-daemon", base.settings.mail_domain)
         self._patient_postmaster = Address("mailer-daemon", base.settings.patient_mail_domain)
+        self.antivirus: Antivirus = choose_antivirus(base.settings.clamd)
 
     def is_local(self, domain: str) -> bool:
         """Whether the domain is ours."""
@@ -121,8 +123,11 @@ class PostOffice:
     async def accept(self, envelope: Envelope, message: bytes) -> Receipt:
         """Delivers, queues or bounces ``message`` for each recipient; returns once that is durable.
 
-        Raises ``TooLarge`` on a MIME bomb, and whatever makes the database or the disk fail: then nothing was accepted.
+        Every message is scanned here, whichever door it came by. Raises ``MailRefused`` on a virus, ``TooLarge`` on a
+        MIME bomb, ``Unavailable`` without antivirus, and what makes database or disk fail: nothing was accepted.
         """
+        if envelope.origin is not Origin.BASE:
+            await self._refuse_virus(envelope, message)
         parcel = await self._prepare(envelope, message)
         self._pending.append(parcel)
         if len(self._workers) < _WORKERS:
@@ -130,6 +135,25 @@ class PostOffice:
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
         return await parcel.done
+
+    async def _refuse_virus(self, envelope: Envelope, message: bytes) -> None:
+        """Keeps an infected message apart and refuses it."""
+        virus = await self.antivirus.find_virus(message)
+        if not virus:
+            return
+        stored = await self._base.objects.put(self.operator_key, message)
+        async with self._base.database.connection() as connection:
+            await QUERIES["quarantine"].execute(
+                connection,
+                quarantine_id=uuid4(),
+                now=self._base.clock(),
+                signature=virus[:200],
+                sender=str(envelope.sender or ""),
+                recipients=[str(recipient.address) for recipient in envelope.recipients],
+                owner_key=self.operator_key,
+                object=stored,
+            )
+        raise rules.refusal(rules.Check.VIRUS, virus)
 
     async def _prepare(self, envelope: Envelope, message: bytes) -> _Parcel:
         queue_id = uuid4()

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from socle.services.mssante.antivirus import Antivirus, choose_antivirus
+from socle.services.mssante.antivirus import Antivirus
 from socle.services.mssante.imap_session import ImapSession
 from socle.services.mssante.policy import serve_policy
 from socle.services.mssante.relay import Relay, Route, SmtpCarrier
@@ -48,7 +48,8 @@ class MailServer:
         self.service = service
         self.watch = Watch(service.base.database)
         self._tls = tls
-        self._antivirus = antivirus or choose_antivirus(service.base.settings.clamd)
+        if antivirus is not None:
+            service.office.antivirus = antivirus
         self._rates = RateLimiter()
         self._carrier = SmtpCarrier(service, relay_tls, routes=routes) if relay_tls else None
         self._limits = {"smtp": ConnectionLimits(_SMTP_BUSY), "imap": ConnectionLimits(_IMAP_BUSY)}
@@ -118,7 +119,6 @@ class MailServer:
             self.service,
             door,
             client=wire.client,
-            antivirus=self._antivirus,
             rates=self._rates,
             is_tls=wire.is_tls,
             tls_name=wire.tls_name,

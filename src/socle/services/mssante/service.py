@@ -79,7 +79,7 @@ class MssanteService:
         self.office = PostOffice(base)
         self.rooms = Mailroom(base)
         self.trust_list = TrustList(base, trust)
-        self.webmail = Webmail(base, self.office, self.rooms, address_book)
+        self.webmail = Webmail(base, self.office, self.rooms, self.trust_list, address_book)
 
     async def create(self, by: Actor, box: Mailbox, *, password: str = "") -> Mailbox:
         """Creates a professional's box at ``box.address``. Raises ``Conflict`` if it is or was attributed."""

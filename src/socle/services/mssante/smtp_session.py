@@ -15,17 +15,16 @@ import time
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 
 from socle.services.mssante import rules
-from socle.services.mssante.antivirus import Antivirus
 from socle.services.mssante.domain import Envelope, MailboxKind, MailSession, Origin, Receipt, Recipient
 from socle.services.mssante.errors import MailRefused
 from socle.services.mssante.rules import Check, Peer, refusal
 from socle.services.mssante.service import MssanteService
-from socle.services.mssante.store import QUERIES, find_mailbox
+from socle.services.mssante.store import find_mailbox
 from socle.standards.errors import MalformedInput, SocleError, TooLarge, Unavailable
 from socle.standards.ids.ins import is_valid_matricule
 from socle.standards.mail.address import Address
@@ -92,7 +91,6 @@ class SmtpSession:
         door: Door,
         *,
         client: str,
-        antivirus: Antivirus,
         rates: RateLimiter,
         is_tls: bool = False,
         tls_name: str = "",
@@ -104,7 +102,6 @@ class SmtpSession:
         self._service = service
         self._door = door
         self._client = client
-        self._antivirus = antivirus
         self._rates = rates
         self._can_start_tls = can_start_tls and not is_tls
         self._reader = SmtpReader(rules.MAX_MESSAGE_BYTES)
@@ -410,10 +407,6 @@ class SmtpSession:
             white_list = await self._service.trust_list.current()
             if white_list is not None:
                 rules.judge_header_domain(self._peer, self._sender, author, white_list)
-        virus = await self._antivirus.find_virus(message)
-        if virus:
-            await self._quarantine(message, virus)
-            raise refusal(Check.VIRUS, virus)
         return await self._service.office.accept(self._envelope(), message)
 
     def _envelope(self) -> Envelope:
@@ -431,21 +424,6 @@ class SmtpSession:
             helo=self._helo,
             tls=self._tls_name,
         )
-
-    async def _quarantine(self, message: bytes, virus: str) -> None:
-        service = self._service
-        stored = await service.base.objects.put(service.office.operator_key, message)
-        async with service.base.database.connection() as connection:
-            await QUERIES["quarantine"].execute(
-                connection,
-                quarantine_id=uuid4(),
-                now=service.base.clock(),
-                signature=virus[:200],
-                sender=str(self._sender or ""),
-                recipients=[str(recipient.address) for recipient in self._recipients],
-                owner_key=service.office.operator_key,
-                object=stored,
-            )
 
     async def _rset(self, _command: Command) -> str:
         self._reset()

@@ -29,12 +29,13 @@ from socle.services.mssante.domain import (
     StoredMessage,
     ThreadLine,
 )
-from socle.services.mssante.errors import message_not_found, not_allowed
+from socle.services.mssante.errors import MailRefused, message_not_found, not_allowed
 from socle.services.mssante.imap_search import Candidate, parse_search
 from socle.services.mssante.mailroom import FlagChange, Mailroom
 from socle.services.mssante.post_office import PostOffice
 from socle.services.mssante.rules import Check, refusal
 from socle.services.mssante.store import QUERIES, hash_in_box, open_messages
+from socle.services.mssante.trust_list import TrustList
 from socle.standards.errors import InvalidContent, SocleError, Text
 from socle.standards.mail.address import Address, parse_address
 from socle.standards.mail.compose import Letter, compose
@@ -59,11 +60,17 @@ class Webmail:
     """Use cases of the pages. ``address_book`` is the directory; without it, our own published boxes."""
 
     def __init__(
-        self, base: Base, office: PostOffice, rooms: Mailroom, address_book: AddressBook | None = None
+        self,
+        base: Base,
+        office: PostOffice,
+        rooms: Mailroom,
+        trust_list: TrustList,
+        address_book: AddressBook | None = None,
     ) -> None:
         self._base = base
         self._office = office
         self._rooms = rooms
+        self._trust_list = trust_list
         self._address_book = address_book
 
     async def folders(self, session: MailSession) -> list[tuple[Folder, int]]:
@@ -178,6 +185,7 @@ class Webmail:
             await self._check_citizen(session, new, recipients)
         elif not session.may_send:
             raise not_allowed()
+        await self._refuse_unlisted(recipients)
         letter = self._letter(session, new)
         sent = await self._special(session, "\\Sent")
         already = await self._rooms.by_message_id(session.box.key, letter.message_id)
@@ -189,20 +197,24 @@ class Webmail:
         has_citizen = any(self._office.is_citizen(address) for address in recipients)
         if len(message) > (rules.CITIZEN_MAX_BYTES if has_citizen or is_citizen else rules.MAX_MESSAGE_BYTES):
             raise refusal(Check.TOO_BIG)
+        copied: tuple[int, ...] = ()
         if kept is None:
-            await self._rooms.append(session.box.key, sent.name, message, flags=["\\Seen"])
+            placed = await self._rooms.append(session.box.key, sent.name, message, flags=["\\Seen"])
+            copied = placed.uids
         notify = "SUCCESS,FAILURE,DELAY" if new.asks_delivery_receipt else "FAILURE"
-        receipt = await self._office.accept(
-            Envelope(
-                sender=session.box.mail_address,
-                recipients=tuple(Recipient(address, notify) for address in recipients),
-                origin=Origin.PORTAL,
-                author=session.actor.id,
-                kind=session.box.kind.value,
-                envelope_id=letter.message_id.strip("<>").partition("@")[0],
-            ),
-            message,
+        envelope = Envelope(
+            sender=session.box.mail_address,
+            recipients=tuple(Recipient(address, notify) for address in recipients),
+            origin=Origin.PORTAL,
+            author=session.actor.id,
+            kind=session.box.kind.value,
+            envelope_id=letter.message_id.strip("<>").partition("@")[0],
         )
+        try:
+            receipt = await self._office.accept(envelope, message)
+        except MailRefused:  # what did not leave is not among what was sent
+            await self._rooms.expunge(session.box.key, sent.id, copied)
+            raise
         await self._audit(session, "mss.send", Subject("mail", letter.message_id), Action.CREATE)
         return receipt, letter.message_id
 
@@ -276,6 +288,13 @@ class Webmail:
         async with self._base.database.connection() as connection:
             row = await QUERIES["find_exchange"].row(connection, mailbox_key=session.box.key, contact=contact.lower())
         return row is not None and row["is_open"]
+
+    async def _refuse_unlisted(self, recipients: list[Address]) -> None:
+        others = {address.domain for address in recipients if not self._office.is_local(address.domain)}
+        white_list = await self._trust_list.current() if others else None
+        for domain in others:
+            if white_list is None or white_list.find(domain) is None:
+                raise refusal(Check.NOT_LISTED, domain)
 
     async def _check_citizen(self, session: MailSession, new: NewMail, recipients: list[Address]) -> None:
         for address in recipients:
