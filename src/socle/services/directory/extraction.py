@@ -176,7 +176,9 @@ def read_lines(stream: TextIO, required: Iterable[str]) -> Iterator[Line]:
             requirement="Annuaire Santé, extraction en libre accès",
         )
     for values in reader:
-        yield dict(zip(headers, (value.strip() for value in values), strict=False))
+        # A line that is cut short says nothing of its last columns; one too long is read as far as there are headers.
+        padded = (*values, *[""] * (len(headers) - len(values)))
+        yield dict(zip(headers, (value.strip() for value in padded), strict=False))
 
 
 def _normalise_header(header: str) -> str:
