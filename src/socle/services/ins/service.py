@@ -40,7 +40,7 @@ from socle.standards.ids.status import (
     ProofDocument,
     Reliability,
 )
-from socle.standards.ids.traits import Traits, normalise_name, parse_birth_date, parse_name
+from socle.standards.ids.traits import Traits, admissible_name, parse_birth_date, parse_name
 
 #: An INS is verified again after so long (RNIV: three to five years).
 VERIFICATION_PERIOD = timedelta(days=3 * 365)
@@ -186,7 +186,7 @@ class InsService:
             await store.lock_local_id(connection, person.ins.to_cx(), BASE_DOMAIN)
             if held := await store.find_holder(connection, person.ins, BASE_DOMAIN):
                 return held
-            traits = replace(known.traits, used_name=normalise_name(used_name))
+            traits = replace(known.traits, used_name=admissible_name(used_name))
             identity = qualified_identity(replace(known, traits=traits))
             if await store.find_identity(connection, identity.local_id, BASE_DOMAIN):
                 # The identity of this person lost its INS: it stays on the worklist, under its own name.

@@ -33,6 +33,7 @@ _LIGATURES: Final = str.maketrans(
 _APOSTROPHES: Final = str.maketrans(dict.fromkeys("’‘ʼʹ′`´＇", "'"))
 _DASHES: Final = str.maketrans(dict.fromkeys("‐‑‒–—―−﹣－", "-"))
 _NAME = re.compile(r"[\-' ]*[A-Z][A-Z\-' ]*")
+_FORBIDDEN = re.compile(r"[^A-Z\-' ]")
 _COG = re.compile(r"(?:[0-9]{5}|2[AB][0-9]{3})")
 _DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 
@@ -57,6 +58,15 @@ def normalise_name(text: str) -> str:
     upper = text.translate(_APOSTROPHES).translate(_DASHES).upper().translate(_LIGATURES)
     bare = "".join(c for c in unicodedata.normalize("NFD", upper) if not unicodedata.combining(c))
     return " ".join(bare.translate(_LIGATURES).split())
+
+
+def admissible_name(text: str) -> str:
+    """What of a name in use an identity can hold: normalised, without what no name has. May be empty.
+
+    >>> admissible_name("Mme. Müller (2)")
+    'MME MULLER'
+    """
+    return " ".join(_FORBIDDEN.sub(" ", normalise_name(text)).split())[:MAX_NAME]
 
 
 def parse_name(text: str, location: str) -> str:
