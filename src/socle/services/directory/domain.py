@@ -15,6 +15,8 @@ from typing import Final
 
 import msgspec
 
+from socle.services.directory.nomenclature import PROFESSIONS
+
 _NOT_A_NAME = re.compile(r"[^A-Z0-9]+")
 _LIGATURES: Final = str.maketrans({"Œ": "OE", "Æ": "AE", "ß": "SS"})
 
@@ -104,6 +106,11 @@ class Exercise(msgspec.Struct, frozen=True, kw_only=True):
     skill_type: str = ""
     skill: str = ""
     activities: tuple[Activity, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The profession in words, or its code."""
+        return PROFESSIONS.get(self.profession, self.profession)
 
     @property
     def key(self) -> str:

@@ -10,7 +10,6 @@ from starlette.requests import Request
 
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode
 from socle.services.directory.domain import Professional
-from socle.services.directory.nomenclature import PROFESSIONS
 from socle.services.identity.accounts import Account
 from socle.services.identity.service import IdentityService
 from socle.services.identity.sessions import Session, Space
@@ -92,7 +91,7 @@ class PortalLogins:
         ways = tuple(
             Way(
                 key=activity.id,
-                name=PROFESSIONS.get(exercise.profession, exercise.profession),
+                name=exercise.label,
                 detail=activity.structure.name if activity.structure is not None else "",
                 is_current=(exercise, activity) == current,
             )
