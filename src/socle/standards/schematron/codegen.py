@@ -1,7 +1,8 @@
 """XPath trees turned into Python expressions over ``tree`` nodes.
 
 Shapes that fill rule sets (a child, an attribute equal to a literal, a count, a template claim) become look-ups and
-comprehensions; the rest calls ``runtime``. What has no exact translation raises ``UnsupportedXPath``.
+comprehensions; the rest calls functions of ``values``, ``strings``, ``nodes``, ``comparisons``, ``casts``. What has no
+exact translation raises ``UnsupportedXPath``.
 
 A value is one of these forms, so that no type is tested at run time when it is known here:
 ``bool``, ``num`` (one number), ``str`` (one string), ``opt`` (an attribute or None), ``texts`` (untyped strings),
@@ -15,6 +16,7 @@ from typing import Final
 
 from socle.standards.schematron import xpath as x
 from socle.standards.schematron.axes import axis
+from socle.standards.schematron.casts import CASTS
 from socle.standards.schematron.forms import (
     ATTRIBUTE_CLAUSE,
     CHILD_CLAUSE,
@@ -30,7 +32,6 @@ from socle.standards.schematron.forms import (
     truth_of,
 )
 from socle.standards.schematron.functions import call
-from socle.standards.schematron.runtime import CASTS, XPathError, pattern
 from socle.standards.schematron.shapes import (
     claimed,
     claimed_root,
@@ -46,6 +47,8 @@ from socle.standards.schematron.shapes import (
     reads_elsewhere,
     united,
 )
+from socle.standards.schematron.strings import pattern
+from socle.standards.schematron.values import XPathError
 
 SIGNS: Final = {"=": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 GENERAL: Final = frozenset(SIGNS)
@@ -252,6 +255,8 @@ class Generator:
 
     def advance(self, loop: Loop, step: x.Expr, scope: Scope, *, last: bool, as_items: bool) -> Loop:
         """A path one step further."""
+        if isinstance(step, x.ContextItem):
+            return loop
         if not isinstance(step, x.Step):
             return self.mapped(loop, step, scope)
         if loop.form == "item":

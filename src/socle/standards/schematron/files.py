@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, Protocol
 
 from socle.standards import xml
-from socle.standards.schematron.runtime import XPathError
 from socle.standards.schematron.tree import Document
+from socle.standards.schematron.values import XPathError
 
 #: Terminologies of an official kit reach 4 MB; a rule set must not make us read more than this.
 MAX_BYTES: Final = 64 * 1024 * 1024

@@ -19,14 +19,14 @@ from typing import Any, Final
 import msgspec
 
 from socle.standards.errors import InvalidContent, Text
-from socle.standards.schematron import runtime
+from socle.standards.schematron import casts, comparisons, nodes, strings, values
 from socle.standards.schematron import xpath as x
 from socle.standards.schematron.compiler import CompiledCheck, Compiler, Uncovered
 from socle.standards.schematron.files import Files
 from socle.standards.schematron.forms import Scope, Value, text_of
-from socle.standards.schematron.runtime import E, XPathError
 from socle.standards.schematron.schema import Let, Schema
 from socle.standards.schematron.tree import Document, Node
+from socle.standards.schematron.values import E, XPathError
 
 #: Changes whenever generated code changes: a stored plan of another version is not read.
 FORMAT: Final = f"2/{sys.implementation.cache_tag}"
@@ -71,7 +71,12 @@ class Plan:
         self.title = tables.title
         self.checks = tables.checks
         self.uncovered = tables.uncovered
-        names: dict[str, Any] = {name: getattr(runtime, name) for name in dir(runtime) if not name.startswith("__")}
+        names: dict[str, Any] = {
+            name: getattr(module, name)
+            for module in (values, casts, comparisons, strings, nodes)
+            for name in dir(module)
+            if not name.startswith("__")
+        }
         names["files"] = files
         code: CodeType = marshal.loads(tables.code)  # noqa: S302  # see the module's trust note
         exec(code, names)  # noqa: S102  # code that `compile_schema` generated
