@@ -467,6 +467,9 @@ class Generator:
             return f"any({compared} for {name} in ({other.code},) if {name} is not None)"
         if is_path(path) and self.document_values(path, scope) is None:
             loop = self.loop(path, scope)
+            if not loop.clauses and loop.form in ("text", "node"):
+                read = loop.result if loop.form == "text" else f"{loop.result}.string()"
+                return f"({read} {python} {other.code})"
             if loop.form == "text":
                 if (quick := attribute_of_child(loop, python, other.code)) is not None:
                     return self.guarded(loop, quick, "") if quick.startswith("any(") else quick

@@ -1,8 +1,8 @@
 """The values that compiled rules handle, and how nodes become atomic values.
 
 A value is ``bool``, ``int``, ``float``, ``str`` (``xs:string``), ``Untyped`` (the value of an attribute or a text),
-``Node``, ``Attr``, ``TextNode``, ``QualifiedName``; a sequence is a list. Type errors raise ``XPathError``, as XPath 2.0
-demands.
+``Node``, ``Attr``, ``TextNode``, ``QualifiedName``; a sequence is a list. Type errors raise ``XPathError``, as XPath
+2.0 demands.
 
 Source: W3C XPath 2.0 §2; XQuery 1.0 and XPath 2.0 Functions and Operators.
 """
