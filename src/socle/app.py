@@ -91,6 +91,7 @@ class Services(msgspec.Struct, frozen=True):
 
     base: Base
     trust: TrustStore
+    vihf: VihfAuthenticator
     ins: InsService
     directory: DirectoryService
     identity: IdentityService
@@ -119,8 +120,16 @@ def create_services(base: Base) -> Services:
     ins = InsService(base, rehearse=SWITCHES.rehearse_insi, switches=SWITCHES)
     identity = IdentityService(base, directory, trust=trust, switches=SWITCHES)
 
+    vihf = VihfAuthenticator(
+        trust,
+        DatabaseReplays(base.database),
+        base.clock,
+        SWITCHES,
+        requires_client_certificate=not base.settings.is_sandbox,
+    )
+
     def believe(certificate: x509.Certificate) -> None:
-        trust.verify(certificate, Usage.SIGNATURE, base.clock())
+        vihf.believe(certificate, Usage.SIGNATURE)
 
     conformance = ConformanceService(base)
     dmp = DmpService(base, ins, conformance=conformance.feed_verdict, check_signature=signature_check(believe))
@@ -130,6 +139,7 @@ def create_services(base: Base) -> Services:
     return Services(
         base=base,
         trust=trust,
+        vihf=vihf,
         ins=ins,
         directory=directory,
         identity=identity,
@@ -173,15 +183,8 @@ def create_app(services: Services) -> Starlette:
 
 def _dmp_routes(services: Services) -> list[BaseRoute]:
     base = services.base
-    vihf = VihfAuthenticator(
-        services.trust,
-        DatabaseReplays(base.database),
-        base.clock,
-        SWITCHES,
-        requires_client_certificate=not base.settings.is_sandbox,
-    )
     return [
-        *dmp_soap.routes(services.dmp, services.ins, vihf, base),
+        *dmp_soap.routes(services.dmp, services.ins, services.vihf, base),
         *dmp_fhir.routes(services.dmp, services.identity.authenticate),
         *audit_fhir.routes(AuditService(base, services.dmp), services.identity.authenticate),
     ]

@@ -1,5 +1,6 @@
 """IHE_XDM archives: round trip on real documents, hostile archives."""
 
+import contextlib
 import io
 import struct
 import zipfile
@@ -142,10 +143,8 @@ def test_any_bytes_are_an_archive_or_a_refusal(noise: bytes, position: int, valu
     damaged = bytearray(zip_of("IHE_XDM/SUBSET01/METADATA.XML", "INDEX.HTM", content=b"<a/>" + noise[:20]))
     damaged[position % len(damaged)] = value
     for archive in (noise, b"PK\x03\x04" + noise, bytes(damaged)):
-        try:
+        with contextlib.suppress(SocleError):
             read_xdm(archive)
-        except SocleError:
-            pass
 
 
 @given(st.dictionaries(st.from_regex(r"[A-Z0-9_]{1,8}\.[A-Z]{3}", fullmatch=True), st.binary(max_size=100), max_size=5))

@@ -167,19 +167,23 @@ class AuditTrail:
     async def record(self, connection: Connection, *events: AuditEvent) -> None:
         """Appends ``events`` in the caller's transaction. Call it last: it locks the patient's chain until the end."""
         now = self._clock()
-        for event in events:
-            stamped = msgspec.structs.replace(event, recorded=now)
-            await QUERIES["append"].execute(
-                connection,
-                patient_key=event.chain_key,
-                genesis=GENESIS,
-                event=msgspec.json.encode(stamped, order="deterministic"),
-                recorded_at=now,
-                actor_id=event.actor.id,
-                transaction=event.transaction,
-                action=event.action.value,
-                outcome=event.outcome.value,
-            )
+        rows: list[dict[str, object]] = [
+            {
+                "patient_key": event.chain_key,
+                "genesis": GENESIS,
+                "event": msgspec.json.encode(msgspec.structs.replace(event, recorded=now), order="deterministic"),
+                "recorded_at": now,
+                "actor_id": event.actor.id,
+                "transaction": event.transaction,
+                "action": event.action.value,
+                "outcome": event.outcome.value,
+            }
+            for event in events
+        ]
+        if len(rows) == 1:
+            await QUERIES["append"].execute(connection, **rows[0])
+        else:
+            await QUERIES["append"].execute_many(connection, rows)
 
     async def record_alone(self, *events: AuditEvent) -> None:
         """Appends ``events`` in a transaction of their own: for refusals, whose own transaction is rolled back."""

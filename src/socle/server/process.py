@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -55,6 +56,9 @@ async def run(listening: Listening, settings: Settings) -> None:
     base = await open_base(settings, settings.database_url, app.clock_of(settings))
     try:
         services = app.create_services(base)
+        # What is there now stays: the collector need not look at it again, nor run at every few hundred values.
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
         if listening.role == "web":
             await _serve_web(app.create_app(services), listening, settings, stopping)
         elif listening.role == "jobs":

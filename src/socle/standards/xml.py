@@ -33,8 +33,8 @@ def parse(source: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEP
                 f"The XML document has {len(source)} bytes, more than the {max_bytes} accepted.",
             ),
         )
-    # A parser is not shared: it belongs to the thread that uses it, and it costs 5 µs. A small source cannot hold a text
-    # node that needs ``huge_tree``, and without it libxml2 bounds the depth itself, at no cost.
+    # A parser is not shared: it belongs to the thread that uses it, and it costs 5 µs. A small source cannot hold a
+    # text node that needs ``huge_tree``, and without it libxml2 bounds the depth itself, at no cost.
     is_large = len(source) >= _LARGEST_PLAIN_BYTES
     parser = etree.XMLParser(
         resolve_entities=False,
