@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import re
+import xml.etree.ElementTree as ET
 from datetime import UTC, date, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -27,8 +29,10 @@ from socle.services.dmp.domain import (
     RecordSettings,
     RecordState,
 )
-from socle.services.dmp.matrice import default_matrix
+from socle.services.dmp.lineage import one_month_after
+from socle.services.dmp.matrice import default_matrix, read_matrix
 from socle.services.dmp.rules import Allowed, DocumentFacts, Policy, Refused, decide, sees, sight_of
+from socle.standards.errors import MalformedInput
 from socle.standards.ids.ins import Ins
 from socle.standards.xds.model import Status, Visibility
 
@@ -380,3 +384,64 @@ def test_who_may_hide_and_who_may_show(code, is_own):
     assert verdict(doctor, nothing, hidden) == (is_mask or is_own)
     assert verdict(holder, nothing, hidden) == is_mask
     assert verdict(holder, hidden, nothing) == (code is not Visibility.INVISIBLE_PATIENT)
+
+
+def test_majority_is_the_day_of_eighteen_years_even_when_born_on_a_29_february():
+    record = Record(patient_key=patient_key(INS), ins=INS, state=RecordState.ACTIVE, birth_date=date(2008, 2, 29))
+    assert record.is_minor(date(2026, 2, 28))
+    assert not record.is_minor(date(2026, 3, 1))
+
+
+def test_a_month_after_the_31st_is_the_last_day():
+    assert one_month_after(datetime(2026, 12, 31, tzinfo=UTC)) == datetime(2027, 1, 31, tzinfo=UTC)
+    assert one_month_after(datetime(2028, 1, 30, tzinfo=UTC)) == datetime(2028, 2, 29, tzinfo=UTC)
+
+
+# --- the matrix ---
+
+
+def test_the_matrix_holds_what_is_public():
+    matrix = default_matrix()
+    types = {key for types in matrix.readable.values() for key in types}
+    residence = "ATTEST-RESID^^1.2.250.1.213.1.1.4.12"
+    assert not matrix.may_read("G15/10", residence)
+    doctors = matrix.readable["G15/10"]
+    assert types - doctors == set()
+    for code in ("80788-3", "75496-0", "83981-1", "83901-9", "68599-0"):
+        assert not matrix.may_read("G15/40", f"{code}^^2.16.840.1.113883.6.1")
+    assert not matrix.may_read("G15/40", "EXPPAT_3^^1.2.250.1.213.1.1.4.12")
+    assert not matrix.may_read("G15/80", "15508-5^^2.16.840.1.113883.6.1")
+    assert all(not matrix.readable[column] for column in matrix.labels if column[0] in "AR")
+    assert matrix.version
+    assert matrix.source
+
+
+def test_every_type_of_the_value_set_is_in_the_matrix(shared):
+    root = ET.parse(shared / "data" / "valuesets" / "JDV_J07_XdsTypeCode_CISIS.xml").getroot()
+    text = resources.files("socle.services.dmp").joinpath("matrice_habilitation.csv").read_text()
+    known = {line.split(";")[0] for line in text.splitlines()}
+    assert {one.get("code") for one in root.iter("{urn:ihe:iti:svs:2008}Concept")} <= known
+
+
+def test_an_unknown_profession_or_type_is_refused():
+    matrix = default_matrix()
+    assert not matrix.may_read("G15/99", CR)
+    assert not matrix.may_read("?/10", CR)
+    assert not matrix.may_read("G15/10", UNKNOWN)
+    assert not matrix.may_deposit("G15/10", UNKNOWN)
+
+
+@given(st.text(max_size=300))
+@settings(max_examples=100)
+def test_any_text_is_a_matrix_or_is_refused(text):
+    try:
+        read_matrix(text)
+    except MalformedInput as error:
+        assert error.code == "InvalidMatrix"
+
+
+def test_a_wrong_cell_is_named_by_its_line():
+    text = "# Version: 1\ntype;système;libellé;catégorie;G15/10 Médecin;source\nA;B;a;c;maybe;\n"
+    with pytest.raises(MalformedInput) as caught:
+        read_matrix(text)
+    assert caught.value.location == "line 3"
