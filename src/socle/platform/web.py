@@ -101,6 +101,7 @@ class Counted:
         (b"referrer-policy", b"no-referrer"),
         (b"x-frame-options", b"SAMEORIGIN"),
     )
+    _CLOSE = ((b"connection", b"close"),)
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -117,7 +118,9 @@ class Counted:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *self._HEADERS]
+                # What remains of a body that is too large is not waited for.
+                closing = self._CLOSE if status == 413 else ()
+                message["headers"] = [*message.get("headers", ()), *self._HEADERS, *closing]
             await send(message)
 
         try:

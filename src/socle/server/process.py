@@ -54,8 +54,8 @@ async def run(listening: Listening, settings: Settings) -> None:
         loop.add_signal_handler(number, stopping.set)
     loop.add_reader(listening.life, stopping.set)
     base = await open_base(settings, settings.database_url, app.clock_of(settings))
+    services = app.create_services(base)
     try:
-        services = app.create_services(base)
         # What is there now stays: the collector need not look at it again, nor run at every few hundred values.
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
@@ -68,6 +68,7 @@ async def run(listening: Listening, settings: Settings) -> None:
         else:
             await app.serve_mail(services, stopping)
     finally:
+        services.conformance.close()
         await base.database.close()
 
 

@@ -40,6 +40,7 @@ _HEADER = re.compile(r"IS[0-9]{2}[0-9A-Z ]{22}")
 #: What scanners that type send in place of the separators.
 _SPELT: Final = (("<GS>", GROUP), ("^]", GROUP), ("<US>", UNIT), ("^_", UNIT))
 _NEXT_ZONE = re.compile(r"S[1-7]")
+_MATRICULE = re.compile(r"[0-9][0-9AB]{14}")
 _FRENCH_DATE = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{4})")
 _EPOCH: Final = date(2000, 1, 1)
 
@@ -135,10 +136,12 @@ def read_datamatrix(message: str) -> Reading:
     born = _FRENCH_DATE.fullmatch(values["S6"])
     if born is None or values["S2"] not in AUTHORITIES:
         raise _refused("la date ou l'OID n'en est pas", "the date or the OID is not one")
-    if not is_valid_matricule(values["S1"].upper()):
+    if _MATRICULE.fullmatch(values["S1"]) is None:
+        raise _refused("le matricule n'en est pas un", "the matricule is not one")
+    if not is_valid_matricule(values["S1"]):
         warnings.append(Text("La clé du matricule est fausse.", "The key of the matricule is wrong."))
     traits = Traits.of(values["S4"], values["S3"], values["S5"], f"{born[3]}-{born[2]}-{born[1]}", values.get("S7", ""))
-    content = InsDatamatrix(ins=Ins(values["S1"].upper(), values["S2"]), traits=traits, header=header)
+    content = InsDatamatrix(ins=Ins(values["S1"], values["S2"]), traits=traits, header=header)
     return Reading(content=content, warnings=tuple(warnings), signature=signature, rest=rest)
 
 
