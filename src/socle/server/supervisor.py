@@ -32,6 +32,7 @@ from socle.platform.migrations import migrate
 from socle.platform.settings import Settings
 from socle.server.listeners import prepare_certificates
 from socle.server.process import Listening, Role, run_process
+from socle.server.structs import learn_structs
 from socle.standards.errors import Conflict, SocleError, Text, Unavailable
 
 _log = structlog.get_logger(__name__)
@@ -97,6 +98,7 @@ class Supervisor:
 
     def _start(self) -> None:
         settings = self.settings
+        learn_structs()
         # Made here, once, and not by workers at the same time.
         MasterKeys.load(settings.master_keys_path)
         load_signing_key(settings.data_path / "keys" / "audit.pem")
