@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 _NOT_BENCHES = {"__init__", "__main__", "measure"}
 
 
 def main() -> None:
-    """Runs them."""
+    """Runs each in a process of its own, with its own options."""
     found = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in _NOT_BENCHES)
     for name in sys.argv[1:] or found:
         print(f"\n== {name}", flush=True)
-        import_module(f"bench.{name}").main()
+        subprocess.run([sys.executable, "-m", f"bench.{name}"], check=True)
 
 
 if __name__ == "__main__":

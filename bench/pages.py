@@ -62,12 +62,14 @@ async def fill(server: Server) -> None:
     await asyncio.gather(*(client() for _ in range(8)))
 
 
-def submit(http: httpx.Client, page: httpx.Response, values: dict[str, str], *, button: str = "") -> httpx.Response:
-    """Sends the form of ``page`` that has the fields of ``values`` (and the button ``button``), as a browser does."""
+def submit(
+    http: httpx.Client, page: httpx.Response, values: dict[str, str], *, button: str = "", **pressed: str
+) -> httpx.Response:
+    """Sends the form of ``page`` that has the fields of ``values`` (and the button ``button``), as a browser does that pressed ``pressed``."""
     for form in html.fromstring(page.content).forms:
         names = {str(name) for name in form.fields}
         if values.keys() <= names and button in html.tostring(form, encoding="unicode"):
-            fields = {name: value for name, value in form.form_values() if name != "search"} | values
+            fields = dict(form.form_values()) | values | pressed
             return http.request(form.method, urljoin(str(page.url), form.action), data=fields)
     raise RuntimeError(f"{page.url} has no form with {sorted(values)}")
 
@@ -78,7 +80,7 @@ def citizen(url: str) -> httpx.Client:
     page = http.get("/espace")
     link = next(a for a in html.fromstring(page.content).iter("a") if "FranceConnect" in a.text_content())
     page = http.get(urljoin(str(page.url), link.get("href")))
-    page = submit(http, page, {"name": "TESTUT"})
+    page = submit(http, page, {"name": "TESTUT"}, search="1")
     page = submit(http, page, {}, button='type="radio"')
     assert page.url.path == "/espace", page.url
     return http
