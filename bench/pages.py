@@ -65,7 +65,7 @@ async def fill(server: Server) -> None:
 def submit(
     http: httpx.Client, page: httpx.Response, values: dict[str, str], *, button: str = "", **pressed: str
 ) -> httpx.Response:
-    """Sends the form of ``page`` that has the fields ``values`` and the text ``button``, as if ``pressed`` was pressed."""
+    """Sends the form of ``page`` that has the fields ``values`` and the text ``button``; ``pressed`` is its button."""
     for form in html.fromstring(page.content).forms:
         names = {str(name) for name in form.fields}
         if values.keys() <= names and button in html.tostring(form, encoding="unicode"):
