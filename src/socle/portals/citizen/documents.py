@@ -26,7 +26,6 @@ from socle.services.dmp.domain import (
 )
 from socle.services.dmp.service import DmpService
 from socle.services.ins.service import InsService
-from socle.services.reading.domain import Hit
 from socle.services.reading.service import ReadingService
 from socle.standards.cda.document import open_document
 from socle.standards.cda.render import render_fragment, render_pdf
@@ -72,20 +71,16 @@ class DocumentPages:
         rubric = BY_KEY.get(request.query_params.get("rubrique", ""))
         year = request.query_params.get("annee", "")
         year = year if year.isdigit() and len(year) == 4 else ""
-        after = request.query_params.get("suite", "")
-        following, total = "", None
+        types = tuple(Code(code, "") for code in sorted(rubric.types)) if rubric else ()
+        wanted = DocumentFilter(statuses=_CURRENT, type_codes=types, service_start_time=year_interval(year))
+        part = Page(size=_PAGE, after=request.query_params.get("suite", ""))
         if words:
-            hits = await self._reading.search(visit.actor, visit.record, words)
-            rows = [Row(hit.entry, hit.excerpt) for hit in hits if _fits(hit, (rubric and rubric.key) or "", year)]
+            found = await self._reading.search(visit.actor, visit.record, words, among=wanted, page=part)
+            rows, following, total = [Row(hit.entry, hit.excerpt) for hit in found.hits], found.next, found.total
         else:
-            types = tuple(Code(code, "") for code in sorted(rubric.types)) if rubric else ()
-            query = FindDocuments(
-                patient=visit.record,
-                filter=DocumentFilter(statuses=_CURRENT, type_codes=types, service_start_time=year_interval(year)),
-            )
-            page = await self._dmp.search(visit.actor, query, Page(size=_PAGE, after=after), door=Door.PORTAL)
-            rows = [Row(entry) for entry in page.objects.documents]
-            following, total = page.next, page.total
+            query = FindDocuments(patient=visit.record, filter=wanted)
+            page = await self._dmp.search(visit.actor, query, part, door=Door.PORTAL)
+            rows, following, total = [Row(entry) for entry in page.objects.documents], page.next, page.total
         return render(
             request,
             "espace/documents.html",
@@ -229,8 +224,3 @@ class DocumentPages:
 
     def _back(self, request: Request) -> Response:
         return RedirectResponse(request.url.path.rpartition("/")[0], 303)
-
-
-def _fits(hit: Hit, rubric: str, year: str) -> bool:
-    row = Row(hit.entry)
-    return (not rubric or row.rubric.key == rubric) and (not year or row.year == year)

@@ -50,20 +50,16 @@ class RecordPages:
         rubric = BY_KEY.get(request.query_params.get("rubrique", ""))
         year = request.query_params.get("annee", "")
         year = year if year.isdigit() and len(year) == 4 else ""
+        types = tuple(Code(code, "") for code in sorted(rubric.types)) if rubric else ()
+        wanted = DocumentFilter(statuses=_CURRENT, type_codes=types, service_start_time=year_interval(year))
+        part = Page(size=_PAGE, after=request.query_params.get("suite", ""))
         try:
             if words:
-                hits = await self._reading.search(visit.actor, visit.record, words)
-                rows = [Row(hit.entry, hit.excerpt) for hit in hits]
-                rows = [row for row in rows if rubric is None or row.rubric == rubric]
-                rows = [row for row in rows if not year or row.year == year]
-                following = ""
+                found = await self._reading.search(visit.actor, visit.record, words, among=wanted, page=part)
+                rows, following = [Row(hit.entry, hit.excerpt) for hit in found.hits], found.next
             else:
-                types = tuple(Code(code, "") for code in sorted(rubric.types)) if rubric else ()
-                wanted = DocumentFilter(statuses=_CURRENT, type_codes=types, service_start_time=year_interval(year))
                 query = FindDocuments(patient=visit.record, filter=wanted)
-                page = await self._dmp.search(
-                    visit.actor, query, Page(size=_PAGE, after=request.query_params.get("suite", "")), door=Door.PORTAL
-                )
+                page = await self._dmp.search(visit.actor, query, part, door=Door.PORTAL)
                 rows, following = [Row(entry) for entry in page.objects.documents], page.next
         except Forbidden as error:
             return self._consent_page(request, visit, error)

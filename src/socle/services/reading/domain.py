@@ -28,6 +28,14 @@ class Hit(msgspec.Struct, frozen=True):
     excerpt: str
 
 
+class Found(msgspec.Struct, frozen=True):
+    """A page of documents found, newest first. ``next`` asks for what follows, empty at the end."""
+
+    hits: tuple[Hit, ...] = ()
+    next: str = ""
+    total: int | None = 0
+
+
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
     """One numeric result. ``interpretation`` is in words: ``bas``, ``élevé`` or empty."""
 

@@ -14,11 +14,12 @@ from socle.platform.audit import Action, AuditEvent, Subject
 from socle.platform.base import Base
 from socle.platform.database import Connection, Queries
 from socle.platform.patient_key import patient_key
-from socle.services.dmp.domain import DocumentFilter, Door, FindDocuments, Page, Retrieved
+from socle.services.dmp.domain import FIRST_PAGE, DocumentFilter, Door, FindDocuments, Page, Retrieved
 from socle.services.dmp.service import DmpService
 from socle.services.reading.domain import (
     CatchUp,
     CitizenLine,
+    Found,
     Hit,
     ProfileKind,
     ProfileLine,
@@ -39,6 +40,7 @@ _MOST_DOCUMENTS = 1000
 _MOST_UNREAD = 50
 _CURRENT = (Status.APPROVED, Status.ARCHIVED)
 _OWNERS = frozenset({ActorKind.PATIENT, ActorKind.REPRESENTATIVE, ActorKind.DELEGATE})
+_ALL_CURRENT = DocumentFilter(statuses=_CURRENT)
 
 
 class ReadingService:
@@ -48,11 +50,20 @@ class ReadingService:
         self._base = base
         self._dmp = dmp
 
-    async def search(self, actor: Actor, ins: Ins, words: str, *, door: Door = Door.PORTAL) -> list[Hit]:
-        """The visible documents that hold all of ``words``, newest first, with the words around the first match."""
+    async def search(
+        self,
+        actor: Actor,
+        ins: Ins,
+        words: str,
+        *,
+        among: DocumentFilter = _ALL_CURRENT,
+        page: Page = FIRST_PAGE,
+        door: Door = Door.PORTAL,
+    ) -> Found:
+        """The visible documents of ``among`` that hold all of ``words``, with the words around the first match."""
         wanted = terms_of(words)
         if not wanted:
-            return []
+            return Found()
         key = patient_key(ins)
         await self._read_unread(actor, ins, door)
         index_key = await self._base.objects.rings.index_key(key)
@@ -60,10 +71,14 @@ class ReadingService:
             rows = await QUERIES["find_by_terms"].rows(
                 connection, patient_key=key, terms=[hash_term(index_key, term) for term in wanted]
             )
-        return [
-            Hit(entry, excerpt(reading.text, wanted))
-            for entry, reading in await self._visible(actor, ins, [row["unique_id"] for row in rows], door)
-        ]
+        if not rows:
+            return Found()
+        narrowed = msgspec.structs.replace(among, unique_ids=tuple(row["unique_id"] for row in rows))
+        found = await self._dmp.search(actor, FindDocuments(patient=ins, filter=narrowed), page, door=door)
+        readings = await self._readings(key, found.objects.documents)
+        return Found(
+            tuple(Hit(entry, excerpt(reading.text, wanted)) for entry, reading in readings), found.next, found.total
+        )
 
     async def results(self, actor: Actor, ins: Ins, series_key: str = "", *, door: Door = Door.PORTAL) -> list[Series]:
         """The analyses over time that visible documents hold: all, or the one whose ``Series.key`` is given."""
@@ -134,8 +149,10 @@ class ReadingService:
             return []
         query = FindDocuments(patient=ins, filter=DocumentFilter(statuses=_CURRENT, unique_ids=tuple(unique_ids)))
         page = await self._dmp.search(actor, query, Page(size=_MOST_DOCUMENTS, with_total=False), door=door)
-        entries = page.objects.documents
-        key = patient_key(ins)
+        return await self._readings(patient_key(ins), page.objects.documents)
+
+    async def _readings(self, key: UUID, entries: Sequence[DocumentEntry]) -> list[tuple[DocumentEntry, Reading]]:
+        """What those of ``entries`` that were read say."""
         async with self._base.database.connection() as connection:
             rows = await QUERIES["read_sealed"].rows(
                 connection, patient_key=key, unique_ids=[entry.unique_id for entry in entries]
@@ -154,7 +171,7 @@ class ReadingService:
 
         What is older is read by a job, asked for when the first document of a record is found unread.
         """
-        query = FindDocuments(patient=ins, filter=DocumentFilter(statuses=_CURRENT))
+        query = FindDocuments(patient=ins, filter=_ALL_CURRENT)
         page = await self._dmp.search(actor, query, Page(size=_MOST_UNREAD, with_total=False), door=door)
         unread = await self._unread(patient_key(ins), [entry.unique_id for entry in page.objects.documents])
         if unread:
@@ -169,7 +186,7 @@ class ReadingService:
     async def catch_up(self, request: CatchUp) -> None:
         """Reads what the actor of ``request`` sees beyond the first page, until everything was read."""
         after = request.after
-        query = FindDocuments(patient=request.ins, filter=DocumentFilter(statuses=_CURRENT))
+        query = FindDocuments(patient=request.ins, filter=_ALL_CURRENT)
         while after:
             page = await self._dmp.search(
                 request.actor, query, Page(size=_MOST_UNREAD, after=after, with_total=False), door=Door.JOB
