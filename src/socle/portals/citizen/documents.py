@@ -12,8 +12,9 @@ from starlette.responses import RedirectResponse, Response
 
 from socle.portals.deposit import Deposit, citizen_submission, citizen_type
 from socle.portals.pages import page_language, render, translate
-from socle.portals.rows import Row, by_year, download, extension_of, is_cda, read_day, year_interval, years_shown
-from socle.portals.rubrics import BY_KEY, CITIZEN_TYPES, RUBRICS
+from socle.portals.rows import Row, download, extension_of, is_cda, read_day
+from socle.portals.rubrics import CITIZEN_TYPES
+from socle.portals.timeline import CURRENT, list_documents
 from socle.portals.visit import Visit, read_form, text_of
 from socle.services.dmp.domain import (
     DocumentChange,
@@ -30,10 +31,7 @@ from socle.services.reading.service import ReadingService
 from socle.standards.cda.document import open_document
 from socle.standards.cda.render import render_fragment, render_pdf
 from socle.standards.errors import InvalidContent, NotFound, SocleError, Text
-from socle.standards.xds.model import Code, Status
-
-_CURRENT = (Status.APPROVED, Status.ARCHIVED)
-_PAGE = 50
+from socle.standards.xds.model import Status
 
 
 class DocumentPages:
@@ -67,36 +65,8 @@ class DocumentPages:
 
     async def timeline(self, request: Request, visit: Visit) -> Response:
         """The timeline, by kind and by year, or what the words find."""
-        words = request.query_params.get("mots", "").strip()[:200]
-        rubric = BY_KEY.get(request.query_params.get("rubrique", ""))
-        year = request.query_params.get("annee", "")
-        year = year if year.isdigit() and len(year) == 4 else ""
-        types = tuple(Code(code, "") for code in sorted(rubric.types)) if rubric else ()
-        wanted = DocumentFilter(statuses=_CURRENT, type_codes=types, service_start_time=year_interval(year))
-        part = Page(size=_PAGE, after=request.query_params.get("suite", ""))
-        if words:
-            found = await self._reading.search(visit.actor, visit.record, words, among=wanted, page=part)
-            rows, following, total = [Row(hit.entry, hit.excerpt) for hit in found.hits], found.next, found.total
-        else:
-            query = FindDocuments(patient=visit.record, filter=wanted)
-            page = await self._dmp.search(visit.actor, query, part, door=Door.PORTAL)
-            rows, following, total = [Row(entry) for entry in page.objects.documents], page.next, page.total
-        return render(
-            request,
-            "espace/documents.html",
-            {
-                "visit": visit,
-                "words": words,
-                "rubric": rubric.key if rubric else "",
-                "year": year,
-                "rubrics": [("", translate(request, "Tous les documents"))]
-                + [(one.key, translate(request, one.name)) for one in RUBRICS],
-                "years": [("", translate(request, "Toutes les années")), *years_shown()],
-                "years_of_rows": by_year(rows),
-                "count": total if total is not None else len(rows),
-                "next": following,
-            },
-        )
+        values = await list_documents(self._dmp, self._reading, request, visit)
+        return render(request, "espace/documents.html", values)
 
     async def show(self, request: Request, visit: Visit) -> Response:
         """One document as a page."""
@@ -191,7 +161,7 @@ class DocumentPages:
         logical_id = f"urn:uuid:{request.path_params['id']}"
         page = await self._dmp.search(
             visit.actor,
-            FindDocuments(patient=visit.record, filter=DocumentFilter(statuses=_CURRENT, logical_ids=(logical_id,))),
+            FindDocuments(patient=visit.record, filter=DocumentFilter(statuses=CURRENT, logical_ids=(logical_id,))),
             Page(size=1, with_total=False),
             door=Door.PORTAL,
         )

@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from socle.portals.citizen.health import CHAPTERS
 from socle.portals.pages import page_language, render, translate
 from socle.portals.results import document_links
-from socle.portals.rows import Row, by_year, download, extension_of, is_cda, year_interval, years_shown
-from socle.portals.rubrics import BY_KEY, RUBRICS
+from socle.portals.rows import Row, download, extension_of, is_cda
+from socle.portals.timeline import CURRENT, list_documents
 from socle.portals.visit import Visit, read_form, text_of
 from socle.services.dmp.domain import (
     DocumentChange,
@@ -29,10 +29,8 @@ from socle.services.reading.service import ReadingService
 from socle.standards.cda.document import open_document
 from socle.standards.cda.render import render_fragment, render_pdf
 from socle.standards.errors import Forbidden, InvalidContent, NotFound, SocleError, Text
-from socle.standards.xds.model import Code, DocumentEntry, Status, Visibility
+from socle.standards.xds.model import DocumentEntry, Visibility
 
-_CURRENT = (Status.APPROVED, Status.ARCHIVED)
-_PAGE = 50
 #: Refusals that the professional can lift: by asking the patient, or in an emergency.
 _ASK: Final = frozenset({"DMPAuthorizationRequired", "DMPAccessExpired"})
 
@@ -46,34 +44,12 @@ class RecordPages:
 
     async def timeline(self, request: Request, visit: Visit) -> Response:
         """Documents with filters, and the one being read beside them."""
-        words = request.query_params.get("mots", "").strip()[:200]
-        rubric = BY_KEY.get(request.query_params.get("rubrique", ""))
-        year = request.query_params.get("annee", "")
-        year = year if year.isdigit() and len(year) == 4 else ""
-        types = tuple(Code(code, "") for code in sorted(rubric.types)) if rubric else ()
-        wanted = DocumentFilter(statuses=_CURRENT, type_codes=types, service_start_time=year_interval(year))
-        part = Page(size=_PAGE, after=request.query_params.get("suite", ""))
         try:
-            if words:
-                found = await self._reading.search(visit.actor, visit.record, words, among=wanted, page=part)
-                rows, following = [Row(hit.entry, hit.excerpt) for hit in found.hits], found.next
-            else:
-                query = FindDocuments(patient=visit.record, filter=wanted)
-                page = await self._dmp.search(visit.actor, query, part, door=Door.PORTAL)
-                rows, following = [Row(entry) for entry in page.objects.documents], page.next
+            values = await list_documents(self._dmp, self._reading, request, visit)
         except Forbidden as error:
             return self._consent_page(request, visit, error)
         shown = await self._find(request, visit) if "id" in request.path_params else None
-        values = {
-            "visit": visit,
-            "words": words,
-            "rubric": rubric.key if rubric else "",
-            "year": year,
-            "rubrics": [("", translate(request, "Tous les documents"))]
-            + [(one.key, translate(request, one.name)) for one in RUBRICS],
-            "years": [("", translate(request, "Toutes les années")), *years_shown()],
-            "years_of_rows": by_year(rows),
-            "next": following,
+        values |= {
             "shown": Row(shown.entry) if shown else None,
             "body": await self._body(request, shown) if shown else None,
             "is_own": shown is not None and _is_own(shown.entry, visit),
@@ -139,7 +115,7 @@ class RecordPages:
 
     async def _find(self, request: Request, visit: Visit) -> Retrieved:
         logical_id = f"urn:uuid:{request.path_params['id']}"
-        query = FindDocuments(patient=visit.record, filter=DocumentFilter(statuses=_CURRENT, logical_ids=(logical_id,)))
+        query = FindDocuments(patient=visit.record, filter=DocumentFilter(statuses=CURRENT, logical_ids=(logical_id,)))
         page = await self._dmp.search(visit.actor, query, Page(size=1, with_total=False), door=Door.PORTAL)
         if page.objects.documents:
             wanted = [DocumentRequest(unique_id=page.objects.documents[0].unique_id)]
