@@ -32,7 +32,7 @@ from .conftest import DOMAIN, make_box
 pytestmark = pytest.mark.blackbox
 
 ROOT = Path(__file__).parents[2]
-BENCH = ROOT / "bench/bench_mail.py"
+BENCH = "bench.mail"
 LEA = f"lea@{DOMAIN}"
 LABO = f"labo@{DOMAIN}"
 #: Messages of the burst; 5,000 in the full run.
@@ -48,7 +48,9 @@ class MailProcess:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(BENCH), "--serve", str(self.directory), self.url], stdout=subprocess.PIPE
+            [sys.executable, "-m", BENCH, "--serve", str(self.directory), self.url],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
         )
         assert self.process.stdout is not None
         self.ports: dict[str, Any] = json.loads(self.process.stdout.readline())

@@ -1,6 +1,6 @@
 """How long stored queries, searches and lists take in a DMP of many entries, rights and traces included.
 
-    python bench/bench_dmp_queries.py [--entries 1000000] [--output bench/results/dmp_queries.json]
+    python -m bench.queries [--entries 1000000] [--output bench/results/queries.json]
 
 Loads made-up entries by COPY (100 for each patient, and one patient with 5,000), then asks the service as a doctor and
 as a dentist would. Prints a table and writes raw figures with the machine and the date. A million entries take some

@@ -1,6 +1,6 @@
 """Latency of searches for people in a directory of one million professionals.
 
-    python bench/bench_directory.py [--people 1000000] [--searches 2000]
+    python -m bench.directory [--people 1000000] [--searches 2000]
 
 Loads fictitious people into an embedded PostgreSQL in a temporary directory, then times searches by name, by name with
 a typing error, by name and profession and place, by profession and place, and the FHIR searches. Prints milliseconds.

@@ -1,6 +1,6 @@
 """CDA documents: milliseconds a document to read, map to metadata, check, extract, show, convert, build.
 
-Usage: ``.venv/bin/python bench/bench_cda.py [--rounds N] [FOLDER …]``; without a folder, the project's own documents.
+Usage: ``.venv/bin/python -m bench.cda [--rounds N] [FOLDER …]``; without a folder, the project's own documents.
 Writes ``bench/results/cda.json``. Metadata is measured on top of parsing, as a feed pays it.
 """
 

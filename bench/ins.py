@@ -1,6 +1,6 @@
 """How fast identities load, are found by INS, are searched by traits and verified, on one PostgreSQL.
 
-    python bench/bench_ins.py [--patients 10000] [--output bench/results/ins.json]
+    python -m bench.ins [--patients 10000] [--output bench/results/ins.json]
 
 Prints a table and writes raw figures with the machine and the date.
 """

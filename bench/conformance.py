@@ -1,6 +1,6 @@
 """Conformance: our engine against the reference pipeline (ISO skeleton on SaxonC), same documents, same run.
 
-    SOCLE_CDA_KIT=/path/to/TestContenuCDA python bench/bench_conformance.py [--documents 8] [--rounds 5] [--json FILE]
+    SOCLE_CDA_KIT=/path/to/TestContenuCDA python -m bench.conformance [--documents 8] [--rounds 5] [--json FILE]
 
 For each document the whole official rule set of its type is evaluated by both, findings are compared rule by rule, and
 the ratio of CPU times is printed. ``ratio`` compares like with like: parsing and all Schematron

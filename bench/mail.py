@@ -5,7 +5,7 @@ each message acknowledged before the next on its connection. Socle: LMTP door on
 Postfix front) and submission over TLS. Postfix + Dovecot: SMTP to Postfix, delivered by LMTP to Dovecot; time runs
 until the last message is in the box. Both sides fsync. Then IMAP FETCH of 10,000 headers.
 
-    python bench/bench_mail.py [--messages 1500] [--connections 16] [--out bench/results/mail.json]
+    python -m bench.mail [--messages 1500] [--connections 16] [--out bench/results/mail.json]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Token endpoint: codes and refresh tokens against RS256 tokens, a second and core; and what a login costs the others.
 
-    python bench/bench_identity.py [--seconds 8] [--clients 16]
+    python -m bench.identity [--seconds 8] [--clients 16]
 
 One web process of the base serves on a loopback port; clients are other processes. Reported: requests a second, the
 same a second of processor time of the web process (that is: per core), latencies of a light request meanwhile.
