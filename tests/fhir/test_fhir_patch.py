@@ -253,3 +253,47 @@ def test_any_expression_is_places_or_a_refusal(expression: str) -> None:
         found = refusal
     assert isinstance(found, list | SocleError)
     assert Organization(name="x").name == "x"
+
+
+def patch_organization(organization: Organization, *operations: dict[str, Any]) -> Organization:
+    parameters = [
+        {"name": "operation", "part": [{"name": name} | value for name, value in operation.items()]}
+        for operation in operations
+    ]
+    body = json.dumps({"resourceType": "Parameters", "parameter": parameters}).encode()
+    return apply_fhirpath_patch(organization, decode_json(body, Parameters))
+
+
+def test_an_insertion_into_a_list_that_is_not_there_yet_makes_it() -> None:
+    point = {"valueContactPoint": {"system": "email", "value": "a@b.fr"}}
+    patched = patch_organization(
+        Organization(), operation("insert", "Organization.telecom", index={"valueInteger": 0}, value=point)
+    )
+    assert [point.value for point in patched.telecom] == ["a@b.fr"]
+    with pytest.raises(InvalidContent):  # position 1 of an empty list
+        patch_organization(
+            Organization(), operation("insert", "Organization.telecom", index={"valueInteger": 1}, value=point)
+        )
+    with pytest.raises(InvalidContent):  # name is no list
+        patch_organization(
+            Organization(),
+            operation("insert", "Organization.name", index={"valueInteger": 0}, value={"valueString": "x"}),
+        )
+
+
+def test_the_value_of_a_contact_point_is_not_a_choice() -> None:
+    organization = Organization(telecom=(ContactPoint(system="email", value="a@b.fr"),))
+    path = "Organization.telecom.where(value = 'a@b.fr')"
+    replaced = patch_organization(organization, operation("replace", f"{path}.value", value={"valueString": "c@d.fr"}))
+    assert replaced.telecom == (ContactPoint(system="email", value="c@d.fr"),)
+    emptied = Organization(telecom=(ContactPoint(system="email"),))
+    added = patch_organization(
+        emptied,
+        operation("add", "Organization.telecom[0]", name={"valueString": "value"}, value={"valueString": "e@f.fr"}),
+    )
+    assert added.telecom == (ContactPoint(system="email", value="e@f.fr"),)
+    parts = {"part": [{"name": "system", "valueCode": "email"}, {"name": "value", "valueString": "g@h.fr"}]}
+    built = patch_organization(
+        organization, operation("insert", "Organization.telecom", index={"valueInteger": 1}, value=parts)
+    )
+    assert [point.value for point in built.telecom] == ["a@b.fr", "g@h.fr"]

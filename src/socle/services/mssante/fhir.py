@@ -39,7 +39,6 @@ from socle.standards.fhir.resources import (
     BundleEntrySearch,
     BundleLink,
     Parameters,
-    ParametersParameter,
 )
 from socle.standards.fhir.types import Coding, Meta
 
@@ -99,7 +98,8 @@ class _Door:
             parameters = await read_resource(request, Parameters, _MAX_BYTES)
             try:
                 current: HolderResource = holder_resource(holder, before)
-                patched = apply_fhirpath_patch(current, _prepare(parameters, kind, has_boxes=bool(before)))
+                _refuse_address_change(parameters)
+                patched = apply_fhirpath_patch(current, parameters)
                 changes = changes_between(holder, before, patched)
                 await self._service.apply(BASE_ACTOR, changes.created, changes.changed, changes.closed)
             except InvalidContent as error:  # the API says 400 where the base says 422
@@ -224,30 +224,14 @@ class _Door:
             )
 
 
-def _prepare(parameters: Parameters, kind: HolderType, *, has_boxes: bool) -> Parameters:
-    """``parameters`` with the first insertion into an empty list as an addition, which FHIRPath Patch asks for.
-
-    Raises ``InvalidContent`` (``BALFixed``) on an operation that aims at an address.
-    """
-    operations = []
+def _refuse_address_change(parameters: Parameters) -> None:
+    """Raises ``InvalidContent`` (``BALFixed``) on an operation that aims at an address."""
     for operation in parameters.parameter:
-        parts = {part.name: part for part in operation.part}
-        path = str(parts["path"].value_string or "") if "path" in parts else ""
-        if _ADDRESS_PATH.fullmatch(path):
-            raise InvalidContent(
-                "BALFixed", Text("L'adresse d'une boîte ne change pas.", "The address of a box never changes.")
-            )
-        is_insert = "type" in parts and parts["type"].value_code == "insert"
-        if is_insert and not has_boxes and path == f"{kind}.telecom" and "value" in parts:
-            has_boxes = True
-            new = (
-                ParametersParameter(name="type", value_code="add"),
-                ParametersParameter(name="path", value_string=kind.value),
-                ParametersParameter(name="name", value_string="telecom"),
-            )
-            operation = msgspec.structs.replace(operation, part=(*new, parts["value"]))
-        operations.append(operation)
-    return msgspec.structs.replace(parameters, parameter=tuple(operations))
+        for part in operation.part:
+            if part.name == "path" and _ADDRESS_PATH.fullmatch(str(part.value_string or "")):
+                raise InvalidContent(
+                    "BALFixed", Text("L'adresse d'une boîte ne change pas.", "The address of a box never changes.")
+                )
 
 
 class _Query(msgspec.Struct, frozen=True):

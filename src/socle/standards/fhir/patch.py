@@ -21,7 +21,7 @@ from socle.standards.errors import InvalidContent, SocleError, Text
 from socle.standards.fhir.fhirpath import Location, locate
 from socle.standards.fhir.json_codec import from_tree, to_tree
 from socle.standards.fhir.resources import Parameters, ParametersParameter, Resource
-from socle.standards.fhir.shape import Slot, slot_at, slots
+from socle.standards.fhir.shape import Kind, Slot, slot_at, slots
 from socle.standards.fhir.xml_codec import NAMESPACE, decode_xml, encode_xml
 from socle.standards.xml import parse
 
@@ -31,6 +31,8 @@ MAX_OPERATIONS: Final = 50
 #: ``/extension[url:'…']``, as the PDSm examples write although RFC 6902 knows no such pointer.
 _BRACKET = re.compile(r"/(?P<name>\w+)\[(?P<field>\w+)[:=]\s*'(?P<value>[^']*)'\]")
 _SELECTOR = re.compile(r"/?(?:[\w:.-]+(?:\[[^\]()]{1,300}\])*/)*(?:[\w:.-]+(?:\[[^\]()]{1,300}\])*|@[\w:.-]+)")
+#: ``owner.name``, for a list that is not there yet.
+_LAST_NAME = re.compile(r"(?P<owner>.+)\.(?P<name>[A-Za-z_]\w*)")
 _UNPREFIXED = re.compile(r"""('[^']*'|"[^"]*")|(?<![\w@:.-])([A-Za-z_][\w.-]*)(?![\w:.-])""")
 
 
@@ -161,10 +163,10 @@ class _Operation:
         if kind == "add":
             self.add()
         elif kind == "insert":
-            items = self.items()
-            items.insert(self.index("index", len(items)), self.value()[1])
+            items, names = self.items()
+            items.insert(self.index("index", len(items)), self.value(self.slot(names))[1])
         elif kind == "move":
-            items = self.items()
+            items, _ = self.items()
             item = items.pop(self.index("source", len(items) - 1))
             items.insert(self.index("destination", len(items)), item)
         elif kind == "delete":
@@ -177,8 +179,13 @@ class _Operation:
             raise refused(f"L'opération « {kind} » n'existe pas.", f"There is no operation '{kind}'.", self.at)
 
     def replace(self, place: Location) -> None:
-        name, value = self.value()
-        if isinstance(place.key, str) and place.key.startswith("value") and self.path.endswith(".value"):
+        name, value = self.value(self.slot(place.names))
+        # A choice ``value[x]`` is written under the name of its type; ContactPoint.value is no choice.
+        if (
+            isinstance(place.key, str)
+            and place.key.startswith("value")
+            and self.slot((*place.names[:-1], "value")) is None
+        ):
             del place.container[place.key]
             place.container[name] = value
         else:
@@ -188,10 +195,10 @@ class _Operation:
         (place,) = self.one(required=True)
         part = self.parts.get("name")
         name = (part.value_string or part.value_code or "") if part is not None else ""
-        field, value = self.value()
-        if name == "value":
-            name = field
         slot = self.slot((*place.names, name))
+        field, value = self.value(slot)
+        if slot is None and name == "value":
+            name, slot = field, self.slot((*place.names, field))
         if not isinstance(place.value, dict) or slot is None:
             raise refused(f"L'élément « {name} » n'existe pas ici.", f"There is no element '{name}' here.", self.at)
         if slot.is_repeated:
@@ -199,12 +206,20 @@ class _Operation:
         else:
             place.value[name] = value
 
-    def items(self) -> list[Any]:
+    def items(self) -> tuple[list[Any], tuple[str, ...]]:
+        """The list that the path selects, made if it is empty, and its element names."""
         places = locate(self.tree, self.path)
-        if not places or not isinstance(places[0].container, list):
-            raise refused("Le path ne désigne pas une liste.", "The path does not select a list.", self.at)
-        items: list[Any] = places[0].container
-        return items
+        if places and isinstance(places[0].container, list):
+            return places[0].container, places[0].names
+        parent = _LAST_NAME.fullmatch(self.path)
+        owners = locate(self.tree, parent["owner"]) if parent is not None and not places else []
+        if parent is not None and len(owners) == 1 and isinstance(owners[0].value, dict):
+            names = (*owners[0].names, parent["name"])
+            slot = self.slot(names)
+            if slot is not None and slot.is_repeated:
+                items: list[Any] = owners[0].value.setdefault(parent["name"], [])
+                return items, names
+        raise refused("Le path ne désigne pas une liste.", "The path does not select a list.", self.at)
 
     def one(self, *, required: bool) -> list[Location]:
         places = locate(self.tree, self.path)
@@ -223,22 +238,25 @@ class _Operation:
             raise refused(f"« {name} » est hors de la liste.", f"'{name}' is out of the list.", self.at)
         return number
 
-    def value(self) -> tuple[str, Any]:
-        """The name of the ``value[x]`` and its tree; parts are the elements of an anonymous type."""
+    def value(self, slot: Slot | None) -> tuple[str, Any]:
+        """The name of the ``value[x]`` and its tree; parts are the elements of the anonymous type of ``slot``."""
         part = self.parts.get("value")
-        if part is not None:
-            tree = to_tree(part)
-            for name, value in tree.items():
-                if name.startswith("value"):
-                    return name, copy.deepcopy(value)
-            if part.part:
-                return "", dict(map(self.element, part.part))
-        raise refused("L'opération n'a pas de valeur.", "The operation has no value.", self.at)
+        if part is None:
+            raise refused("L'opération n'a pas de valeur.", "The operation has no value.", self.at)
+        return self.tree_of(part, slot)
 
-    def element(self, part: ParametersParameter) -> tuple[str, Any]:
-        """An element of an anonymous type; ``value`` is that of an extension, whose name says its type."""
-        field, value = _Operation(self.tree, self.cls, self.at, "", {"value": part}).value()
-        return (field if part.name == "value" and field else part.name), value
+    def tree_of(self, part: ParametersParameter, slot: Slot | None) -> tuple[str, Any]:
+        for name, value in to_tree(part).items():
+            if name.startswith("value"):
+                return name, copy.deepcopy(value)
+        if not part.part:
+            raise refused("L'opération n'a pas de valeur.", "The operation has no value.", self.at)
+        known = slots(slot.type) if slot is not None and slot.kind is Kind.COMPLEX else {}
+        elements: dict[str, Any] = {}
+        for inner in part.part:
+            field, value = self.tree_of(inner, known.get(inner.name))
+            elements[field if inner.name == "value" and "value" not in known else inner.name] = value
+        return "", elements
 
     def slot(self, names: tuple[str, ...]) -> Slot | None:
         return slot_at(self.cls, names)
