@@ -58,6 +58,7 @@ from socle.services.identity.service import IdentityService
 from socle.services.ins import rest as ins_rest
 from socle.services.ins import soap as ins_soap
 from socle.services.ins import tasks as ins_tasks
+from socle.services.ins.remote import national_insi
 from socle.services.ins.service import InsService
 from socle.services.mssante import fhir as mssante_fhir
 from socle.services.mssante import process as mail_process
@@ -117,7 +118,7 @@ def create_services(base: Base) -> Services:
     directory = DirectoryService(base)
     if base.settings.is_sandbox:
         SWITCHES.follow(base.database)
-    ins = InsService(base, rehearse=SWITCHES.rehearse_insi, switches=SWITCHES)
+    ins = InsService(base, national_insi(base), SWITCHES.rehearse_insi, switches=SWITCHES)
     identity = IdentityService(base, directory, trust=trust, switches=SWITCHES)
 
     vihf = VihfAuthenticator(

@@ -341,18 +341,18 @@ async def test_a_lot_is_verified_later_line_by_line_and_only_its_owner_reads_it(
             ]
         )
     ]
-    batch = await service.teleservice.submit_batch(DOCTOR, [*wrong, right] * 150)
+    batch = await service.batches.submit(DOCTOR, [*wrong, right] * 150)
     with pytest.raises(NotFound):
-        await service.teleservice.read_verdicts(DOCTOR, batch.id)
-    await service.teleservice.run_batch(batch.id)
+        await service.batches.read_verdicts(DOCTOR, batch.id)
+    await service.batches.run(batch.id)
     async with base.database.transaction() as connection:
         assert await connection.fetchval("SELECT claims FROM ins_batch") == b""
-    done = await service.teleservice.find_batch(DOCTOR, batch.id)
+    done = await service.batches.find(DOCTOR, batch.id)
     assert (done.state, done.total, done.done, done.wrong) == ("done", 750, 750, 600)
-    verdicts = await service.teleservice.read_verdicts(DOCTOR, batch.id)
+    verdicts = await service.batches.read_verdicts(DOCTOR, batch.id)
     assert [verdict.is_right for verdict in verdicts] == [False, False, False, False, True] * 150
     with pytest.raises(NotFound):
-        await service.teleservice.find_batch(OPERATOR, batch.id)
+        await service.batches.find(OPERATOR, batch.id)
 
 
 async def test_the_required_search_stops_at_the_first_name_that_finds(service):
@@ -484,14 +484,14 @@ async def test_searches_of_the_same_people_at_once_do_not_wait_for_each_other_fo
 
 async def test_the_sweep_verifies_what_is_due_and_erases_old_lots(service, base, clock):
     await service.admit(OPERATOR, JEANNE)
-    batch = await service.teleservice.submit_batch(DOCTOR, [claim_of(qualified_identity(JEANNE))])
+    batch = await service.batches.submit(DOCTOR, [claim_of(qualified_identity(JEANNE))])
     await tasks.verify_batch(service, msgspec.json.encode(BatchJob(batch.id)))
     clock.move(timedelta(days=4 * 365))
     await tasks.sweep(service, b"")
     async with base.database.transaction() as connection:
         assert (await service.find(connection, JEANNE.ins)).verified_at == clock()
     with pytest.raises(NotFound):
-        await service.teleservice.find_batch(DOCTOR, batch.id)
+        await service.batches.find(DOCTOR, batch.id)
 
 
 async def test_wrong_traits_answered_on_purpose_are_never_accepted(base):

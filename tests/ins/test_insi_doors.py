@@ -187,7 +187,7 @@ async def test_a_lot_goes_through_both_doors(client, service, base):
     etree.SubElement(question, "{urn:socle:insi:lot}NumeroLot").text = number
     _, message = await ask(client, Operation.READ_LOT, question)
     assert message.body.findtext("{*}Etat") == "waiting"
-    await service.teleservice.run_batch(UUID(number))
+    await service.batches.run(UUID(number))
     _, message = await ask(client, Operation.READ_LOT, question)
     assert [line.text for line in message.body.iter("{*}Ligne")] == ["OK", "KO", "OK"]
 
@@ -198,7 +198,7 @@ async def test_a_lot_goes_through_both_doors(client, service, base):
     )
     submitted = await client.post("/ins/api/lots", content=table)
     assert submitted.status_code == 202
-    await service.teleservice.run_batch(UUID(submitted.json()["id"]))
+    await service.batches.run(UUID(submitted.json()["id"]))
     place = submitted.headers["location"]
     assert (await client.get(place)).json()["wrong"] == 1
     assert (await client.get(f"{place}/verdicts", headers={"accept": "text/csv"})).text == "id;resultat\na;OK\nb;KO\n"

@@ -75,6 +75,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_routes: str = ""
     #: ``host:port`` of a clamd that scans mail; empty: no scan.
     clamd: str = ""
+    #: Address of the national INSi; empty: the base's own.
+    insi_url: str = ""
+    #: PEM file of the certificate ``INSI-AUTO`` or ``INSI-MANU`` shown to it, with its key.
+    insi_certificate: str = ""
+    #: PEM file of the authorities that its server's certificate comes from; empty: those of the system.
+    insi_authorities: str = ""
+    #: Authorisation number of this software (CNDA), stated to INSi.
+    insi_idam: str = ""
     #: Issuer of professionals' tokens; empty: the base's own Pro Santé Connect.
     psc_issuer: str = ""
     psc_client_id: str = ""

@@ -185,6 +185,17 @@ def write_traits_query(query: TraitsQuery) -> etree._Element:
     return body
 
 
+def write_card(card: Card) -> etree._Element:
+    """``RECVITALE``."""
+    body = etree.Element(Operation.SEARCH_BY_CARD, nsmap={None: CARD_SEARCH})
+    holder = etree.SubElement(body, f"{{{CARD_SEARCH}}}MatriculeOD")
+    _add(holder, CARD_SEARCH, "NumIdentifiant", card.holder[:13])
+    _add(holder, CARD_SEARCH, "Cle", card.holder[13:])
+    _add(body, CARD_SEARCH, "DateNaissance", card.birth_date)
+    _add(body, CARD_SEARCH, "RangNaissance", str(card.birth_rank))
+    return body
+
+
 def write_claim(claim: Claim) -> etree._Element:
     """``IndividuVerifie``."""
     body = etree.Element(Operation.VERIFY, nsmap={None: VERIFY_REQUEST})

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from socle.platform.actor import Actor
-from socle.platform.audit import Action, AuditEvent
+from socle.platform.audit import Action, AuditEvent, Subject
 from socle.platform.base import Base
 from socle.platform.database import Connection
+from socle.platform.patient_key import patient_key
 from socle.services.ins import rules, store
-from socle.services.ins.domain import Identity, MatchLevel, Person
+from socle.services.ins.domain import Identity, MatchLevel, Person, SearchResult
 from socle.services.ins.matching import assess
 from socle.standards.errors import NotFound, Text
+from socle.standards.ids.ins import Ins
 from socle.standards.ids.status import IdentityStatus, Reliability
 
 
@@ -71,6 +74,41 @@ class Records:
         """
         for key in sorted(set(keys), key=str):
             event = AuditEvent(actor=actor, action=action, transaction=transaction, patient_key=key, right=right)
+            await self._base.audit.record(connection, event)
+
+    async def trace_result(
+        self, connection: Connection, actor: Actor, operation: str, right: str, result: SearchResult
+    ) -> None:
+        """The trace of what INSi answered to a search: in the chain of the person found, if one was."""
+        event = AuditEvent(
+            actor=actor,
+            action=Action.READ,
+            transaction=operation,
+            patient_key=patient_key(result.person.ins) if result.person else None,
+            right=right,
+            subjects=(Subject("insi-result", result.code),),
+        )
+        await self._base.audit.record(connection, event)
+
+    async def trace_verdicts(
+        self,
+        connection: Connection,
+        actor: Actor,
+        operation: str,
+        right: str,
+        verdicts: Sequence[tuple[Ins | None, bool]],
+    ) -> None:
+        """The trace of each verification, in the chain of who bears the INS, if anybody; in the order of chains."""
+        keyed = [(patient_key(ins) if ins else None, "OK" if is_right else "KO") for ins, is_right in verdicts]
+        for key, answer in sorted(keyed, key=str):
+            event = AuditEvent(
+                actor=actor,
+                action=Action.EXECUTE,
+                transaction=operation,
+                patient_key=key,
+                right=right,
+                subjects=(Subject("ins-verification", answer),),
+            )
             await self._base.audit.record(connection, event)
 
     async def propose(self, connection: Connection, identity: Identity) -> None:

@@ -125,13 +125,13 @@ class MergeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 def routes(service: InsService, authenticate: Authenticate) -> list[BaseRoute]:
     """Every path, each for an authenticated caller."""
-    insi = service.teleservice
+    insi, batches = service.insi, service.batches
 
     async def search(request: Request, actor: Actor) -> Response:
         return json_response(await insi.search_by_traits(actor, await _read(request, TraitsQuery)))
 
     async def search_required(request: Request, actor: Actor) -> Response:
-        return json_response(await search_as_required(service.insi, actor, await _read(request, TraitsQuery)))
+        return json_response(await search_as_required(insi, actor, await _read(request, TraitsQuery)))
 
     async def search_card(request: Request, actor: Actor) -> Response:
         return json_response(await insi.search_by_card(actor, await _read(request, Card)))
@@ -141,16 +141,16 @@ def routes(service: InsService, authenticate: Authenticate) -> list[BaseRoute]:
         return json_response({"result": "OK" if is_right else "KO"})
 
     async def submit_lot(request: Request, actor: Actor) -> Response:
-        batch = await insi.submit_batch(actor, read_claims(await read_body(request, _MAX_LOT_BYTES)))
+        batch = await batches.submit(actor, read_claims(await read_body(request, _MAX_LOT_BYTES)))
         answer = json_response(batch, 202)
         answer.headers["location"] = f"{_PREFIX}/lots/{batch.id}"
         return answer
 
     async def read_lot(request: Request, actor: Actor) -> Response:
-        return json_response(await insi.find_batch(actor, _lot(request)))
+        return json_response(await batches.find(actor, _lot(request)))
 
     async def read_verdicts(request: Request, actor: Actor) -> Response:
-        verdicts = await insi.read_verdicts(actor, _lot(request))
+        verdicts = await batches.read_verdicts(actor, _lot(request))
         if "text/csv" in request.headers.get("accept", ""):
             return Response(write_verdicts(verdicts), media_type="text/csv")
         return json_response(verdicts)

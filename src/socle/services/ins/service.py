@@ -17,6 +17,7 @@ from socle.platform.database import Connection
 from socle.platform.patient_key import patient_key
 from socle.platform.switches import Switches, no_switches
 from socle.services.ins import rules, store
+from socle.services.ins.batches import Batches
 from socle.services.ins.domain import (
     BASE_DOMAIN,
     Claim,
@@ -28,7 +29,7 @@ from socle.services.ins.domain import (
 from socle.services.ins.reconciliation import Reconciliation
 from socle.services.ins.records import Records
 from socle.services.ins.rules import Act
-from socle.services.ins.teleservice import Insi, Rehearsal, Teleservice
+from socle.services.ins.teleservice import Insi, Rehearsal, Teleservice, no_rehearsal
 from socle.services.ins.vitale_app import ApcvDecoder, SandboxApcv
 from socle.standards.errors import Conflict, NotFound, Text
 from socle.standards.ids.ins import Ins
@@ -50,21 +51,22 @@ _TO_MEND = (ManagementCode.INVALIDATED, ManagementCode.POTENTIAL_COLLISION, Mana
 class InsService:
     """Identities of a domain, and INSi for them.
 
-    ``teleservice`` is the sandbox's INSi, on this base; ``insi`` is the one that is asked: the same unless another is
-    given (the national service, by configuration). ``reconciliation`` settles duplicates.
+    ``teleservice`` is the base's own INSi; ``insi`` is the one that is asked: the same unless another is given (the
+    national service, by configuration). ``batches`` verifies lots, ``reconciliation`` settles duplicates.
     """
 
     def __init__(
         self,
         base: Base,
         insi: Insi | None = None,
-        rehearse: Rehearsal | None = None,
+        rehearse: Rehearsal = no_rehearsal,
         vitale_app: ApcvDecoder | None = None,
         switches: Switches = no_switches,
     ) -> None:
         self.base = base
         self.teleservice = Teleservice(base, rehearse, switches)
         self.insi: Insi = insi or self.teleservice
+        self.batches = Batches(base, self.insi, rehearse)
         self.vitale_app: ApcvDecoder = vitale_app or SandboxApcv(base)
         self.records = Records(base)
         self.reconciliation = Reconciliation(base, self.records)

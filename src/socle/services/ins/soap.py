@@ -128,11 +128,11 @@ async def _operate(service: InsService, actor: Actor, operation: Operation, body
             claim = messages.read_claim(body)
             return messages.write_verdict(Verdict(claim.id, await insi.verify(actor, claim)))
         case Operation.SUBMIT_LOT:
-            return messages.write_lot_receipt(await insi.submit_batch(actor, messages.read_lot(body)))
+            return messages.write_lot_receipt(await service.batches.submit(actor, messages.read_lot(body)))
         case Operation.READ_LOT:
-            batch = await insi.find_batch(actor, messages.read_lot_number(body))
+            batch = await service.batches.find(actor, messages.read_lot_number(body))
             is_done = batch.state is BatchState.DONE
-            return messages.write_lot(batch, await insi.read_verdicts(actor, batch.id) if is_done else [])
+            return messages.write_lot(batch, await service.batches.read_verdicts(actor, batch.id) if is_done else [])
 
 
 def _check_authorisation(software: Software) -> None:

@@ -21,13 +21,13 @@ _BASE: Final = Actor(
 
 async def verify_batch(service: InsService, payload: bytes) -> None:
     """Verifies a lot of claims."""
-    await service.teleservice.run_batch(msgspec.json.decode(payload, type=BatchJob).batch)
+    await service.batches.run(msgspec.json.decode(payload, type=BatchJob).batch)
 
 
 async def sweep(service: InsService, _payload: bytes) -> None:
     """Verifies again the identities whose INS was confirmed too long ago, and erases old lots."""
     wrong = await service.verify_due(_BASE)
-    erased = await service.teleservice.erase_old_lots()
+    erased = await service.batches.erase_old()
     _log.info("ins_swept", wrong=wrong, erased_lots=erased)
 
 

@@ -9,46 +9,30 @@ Source: identity fact sheet §1.9, §2.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import timedelta
-from typing import Final, Protocol
-from uuid import UUID, uuid4
+from typing import Protocol
 
-import msgspec
 from msgspec.structs import replace
 
 from socle.platform.actor import Actor
-from socle.platform.audit import Action, AuditEvent, Outcome, Subject
+from socle.platform.audit import Action
 from socle.platform.base import Base
 from socle.platform.database import Connection
 from socle.platform.patient_key import patient_key
 from socle.platform.switches import Switches, no_switches
 from socle.services.ins import rules, store
-from socle.services.ins.domain import (
-    Batch,
-    BatchJob,
-    BatchState,
-    Card,
-    Claim,
-    Person,
-    ResultCode,
-    SearchResult,
-    TraitsQuery,
-    Verdict,
-)
+from socle.services.ins.domain import Card, Claim, Person, ResultCode, SearchResult, TraitsQuery
+from socle.services.ins.records import Records
 from socle.services.ins.rules import Act
-from socle.standards.errors import InvalidContent, NotFound, SocleError, Text, TooLarge
+from socle.standards.errors import InvalidContent, SocleError, Text
 from socle.standards.ids.ins import Ins
 from socle.standards.ids.traits import BirthDate, Traits, parse_birth_date, parse_cog, parse_name
 
-#: Largest lot of a bulk verification.
-MAX_CLAIMS: Final = 50_000
-#: How long a lot that is done can be read.
-LOTS_KEPT: Final = timedelta(days=30)
-#: Claims that one transaction of a bulk verification treats.
-_CHUNK: Final = 500
-
 #: Called with the name of an operation before it is answered: the sandbox makes INSi slow, or refuses, with it.
 Rehearsal = Callable[[str], Awaitable[None]]
+
+
+async def no_rehearsal(_operation: str) -> None:
+    """Answers at once."""
 
 
 class Insi(Protocol):
@@ -58,8 +42,16 @@ class Insi(Protocol):
         """INS2."""
         ...
 
+    async def search_by_card(self, actor: Actor, card: Card) -> SearchResult:
+        """INS1."""
+        ...
+
     async def verify(self, actor: Actor, claim: Claim) -> bool:
         """INS3."""
+        ...
+
+    async def verify_all(self, actor: Actor, claims: Sequence[Claim]) -> list[bool]:
+        """One answer a claim, in their order (INS4)."""
         ...
 
 
@@ -81,15 +73,15 @@ async def search_as_required(insi: Insi, actor: Actor, query: TraitsQuery) -> Se
 class Teleservice:
     """INSi on this base's own persons. Each answer leaves a trace, in the person's chain when it is about one."""
 
-    def __init__(self, base: Base, rehearse: Rehearsal | None = None, switches: Switches = no_switches) -> None:
+    def __init__(self, base: Base, rehearse: Rehearsal = no_rehearsal, switches: Switches = no_switches) -> None:
         self._base = base
+        self._records = Records(base)
         self._rehearse = rehearse
         self._switches = switches
 
     async def _prepare(self, actor: Actor, operation: str) -> str:
         right = rules.require(actor, Act.QUERY_INSI)
-        if self._rehearse:
-            await self._rehearse(operation)
+        await self._rehearse(operation)
         return right
 
     async def search_by_traits(self, actor: Actor, query: TraitsQuery) -> SearchResult:
@@ -119,123 +111,29 @@ class Teleservice:
             codes[len(persons)] if len(persons) < len(codes) else ResultCode.SEVERAL,
             await store.with_history(connection, persons[0]) if len(persons) == 1 else None,
         )
-        await self._base.audit.record(
-            connection,
-            AuditEvent(
-                actor=actor,
-                action=Action.READ,
-                transaction=operation,
-                patient_key=patient_key(result.person.ins) if result.person else None,
-                right=right,
-                subjects=(Subject("insi-result", result.code),),
-            ),
-        )
+        await self._records.trace_result(connection, actor, operation, right, result)
         return _distorted(result) if self._switches().wrong_traits else result
 
     async def verify(self, actor: Actor, claim: Claim) -> bool:
         """INS3: whether matricule, authority and the five traits are all exactly those in force."""
         right = await self._prepare(actor, "INS3")
+        return (await self._verify(actor, right, "INS3", (claim,)))[0]
+
+    async def verify_all(self, actor: Actor, claims: Sequence[Claim]) -> list[bool]:
+        """The same for each of ``claims``, in one transaction."""
+        return await self._verify(actor, rules.require(actor, Act.QUERY_INSI), "INS4", claims)
+
+    async def _verify(self, actor: Actor, right: str, operation: str, claims: Sequence[Claim]) -> list[bool]:
         async with self._base.database.transaction() as connection:
-            return await self._verify(connection, actor, right, "INS3", claim)
-
-    async def _verify(self, connection: Connection, actor: Actor, right: str, operation: str, claim: Claim) -> bool:
-        ins = Ins(claim.matricule, claim.oid)
-        person = await store.find_person(connection, ins)
-        is_right = person is not None and person.traits.five == claimed_traits(claim)
-        await self._base.audit.record(
-            connection,
-            AuditEvent(
-                actor=actor,
-                action=Action.EXECUTE,
-                transaction=operation,
-                patient_key=patient_key(ins) if person else None,
-                outcome=Outcome.SUCCESS,
-                right=right,
-                subjects=(Subject("ins-verification", "OK" if is_right else "KO"),),
-            ),
-        )
-        return is_right
-
-    async def submit_batch(self, actor: Actor, claims: Sequence[Claim]) -> Batch:
-        """INS4: takes a lot of claims to verify later. Raises ``TooLarge`` above ``MAX_CLAIMS``."""
-        await self._prepare(actor, "INS4")
-        if not 0 < len(claims) <= MAX_CLAIMS:
-            raise TooLarge(
-                "BatchSize",
-                Text(f"Un lot compte de 1 à {MAX_CLAIMS} identités.", f"A lot has 1 to {MAX_CLAIMS} identities."),
-            )
-        batch = Batch(
-            id=uuid4(),
-            state=BatchState.WAITING,
-            submitted_at=self._base.clock(),
-            submitted_by=actor.id,
-            total=len(claims),
-        )
-        async with self._base.database.transaction() as connection:
-            await store.QUERIES["add_batch"].execute(
-                connection,
-                id=batch.id,
-                submitted_at=batch.submitted_at,
-                submitted_by=actor.id,
-                submitter=msgspec.json.encode(actor),
-                total=batch.total,
-                claims=msgspec.json.encode(claims),
-            )
-            await self._base.jobs.enqueue(connection, "ins.verify_batch", BatchJob(batch.id))
-        return batch
-
-    async def find_batch(self, actor: Actor, batch: UUID) -> Batch:
-        """Where a lot is. Raises ``NotFound`` for one that this actor did not submit."""
-        rules.require(actor, Act.QUERY_INSI)
-        async with self._base.database.transaction(read_only=True) as connection:
-            row = await store.QUERIES["find_batch"].row(connection, id=batch)
-        if row is None or row["submitted_by"] != actor.id:
-            raise _no_such_batch()
-        return msgspec.convert(dict(row), Batch)
-
-    async def read_verdicts(self, actor: Actor, batch: UUID) -> list[Verdict]:
-        """The verdicts of a lot that is done, in the order of the claims. Raises ``NotFound``."""
-        rules.require(actor, Act.QUERY_INSI)
-        async with self._base.database.transaction(read_only=True) as connection:
-            row = await store.QUERIES["find_verdicts"].row(connection, id=batch, submitted_by=actor.id)
-        if row is None:
-            raise _no_such_batch()
-        return msgspec.json.decode(row["verdicts"], type=list[Verdict])
-
-    async def run_batch(self, batch: UUID) -> None:
-        """Verifies a lot, chunk by chunk; started again after a crash, it goes on where it was."""
-        while await self._run_chunk(batch):
-            pass
-
-    async def _run_chunk(self, batch: UUID) -> bool:
-        async with self._base.database.transaction() as connection:
-            row = await store.QUERIES["lock_batch"].row(connection, id=batch)
-            if row is None or row["state"] == BatchState.DONE:
-                return False
-            actor = msgspec.json.decode(row["submitter"], type=Actor)
-            right = rules.require(actor, Act.QUERY_INSI)
-            claims = msgspec.json.decode(row["claims"], type=list[Claim])
-            verdicts = msgspec.json.decode(row["verdicts"], type=list[Verdict]) if row["verdicts"] else []
-            for claim in claims[len(verdicts) : len(verdicts) + _CHUNK]:
-                is_right = await self._verify(connection, actor, right, "INS4", claim)
-                verdicts.append(Verdict(claim.id, is_right))
-            is_done = len(verdicts) == len(claims)
-            await store.QUERIES["advance_batch"].execute(
-                connection,
-                id=batch,
-                state=BatchState.DONE if is_done else BatchState.RUNNING,
-                done=len(verdicts),
-                wrong=sum(not verdict.is_right for verdict in verdicts),
-                verdicts=msgspec.json.encode(verdicts),
-                finished_at=self._base.clock() if is_done else None,
-            )
-        return not is_done
-
-    async def erase_old_lots(self) -> int:
-        """Erases lots that were done ``LOTS_KEPT`` ago; returns how many."""
-        async with self._base.database.transaction() as connection:
-            before = self._base.clock() - LOTS_KEPT
-            return await store.QUERIES["remove_old_batches"].execute(connection, before=before)
+            persons = [await store.find_person(connection, Ins(claim.matricule, claim.oid)) for claim in claims]
+            answers = [
+                person is not None and person.traits.five == claimed_traits(claim)
+                for person, claim in zip(persons, claims, strict=True)
+            ]
+            bearers = [person.ins if person is not None else None for person in persons]
+            verdicts = list(zip(bearers, answers, strict=True))
+            await self._records.trace_verdicts(connection, actor, operation, right, verdicts)
+        return answers
 
     async def enrol(self, actor: Actor, persons: Iterable[Person]) -> None:
         """Makes persons known, or corrects what is known of them."""
@@ -244,16 +142,7 @@ class Teleservice:
             for person in persons:
                 rules.check_environment(person.ins, is_sandbox=self._base.settings.is_sandbox)
                 await store.put_person(connection, person, self._base.clock())
-                await self._base.audit.record(
-                    connection,
-                    AuditEvent(
-                        actor=actor,
-                        action=Action.CREATE,
-                        transaction="ins.enrol",
-                        patient_key=patient_key(person.ins),
-                        right=right,
-                    ),
-                )
+                await self._records.trace(connection, actor, Action.CREATE, "ins.enrol", right, patient_key(person.ins))
 
 
 def _distorted(result: SearchResult) -> SearchResult:
@@ -297,7 +186,3 @@ def claimed_traits(claim: Claim) -> tuple[object, ...] | None:
         return Traits.of(claim.birth_name, claim.given_names, claim.sex, claim.birth_date, claim.birth_place).five
     except SocleError:
         return None
-
-
-def _no_such_batch() -> NotFound:
-    return NotFound("NoSuchBatch", Text("Ce lot n'existe pas ou n'est pas terminé.", "No such lot, or it is not done."))
