@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from lxml import etree
 
+Mutation: TypeAlias = Callable[[random.Random, etree._Element], None]
 V3 = "{urn:hl7-org:v3}"
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 NULL_FLAVORS = ("UNK", "NA", "NASK", "NI", "OTH", "NINF", "ZZZ", "")
 TEXTS = ("", "SP", "MME", "x y", "BR", "Copie du document", "  ", "12")
 VALUES = ("", "2024", "20241301", "20240405103000+0200", "20240230", "abc", "0", "-1", "1.2.3", "completed", "true")
+#: What Python and XPath may read differently: spaces, digits and numbers that only one of them knows.
+STRANGE = (
+    "\u00a0", " \t\n", "\u2003x", "x\u00a0y", "\u0661\u0662", "1_000", "1e3", "INF", "inf", "NaN", "nan", "+1", " 12 ",
+    "\u00bd", "É", "ß", "\U0001f600", "-0", ".5", "5.", "0x1F", "TRUE", "20240405103000.123+0200", "2024\u00a0",
+    "a,b c", "'\"<&>", "{x}", "mailto:a b@c.fr", "tel:%zz", "http://é.fr/", "c:CD", "zz:CD", ":", "://", "9" * 30,
+)  # fmt: skip
 MOODS = ("EVN", "INT", "RQO", "DEF", "")
 CLASSES = ("OBS", "ACT", "CLUSTER", "BATTERY", "ENT", "")
+#: What ``excerpt`` leaves: entries of a section, characters of a text.
+MOST_ENTRIES, LONGEST_TEXT = 4, 2_000
 TYPES = ("CD", "CE", "PQ", "IVL_TS", "c:CD", "ST", "BL", "TS")
 
 
-def mutate(document: bytes, seed: int, count: int = 1) -> bytes:
-    """``document`` after ``count`` mutations drawn from ``seed``; still well-formed, root kept."""
+def mutate(document: bytes, seed: int, count: int = 1, kinds: Sequence[Mutation] = ()) -> bytes:
+    """``document`` after ``count`` mutations (of ``kinds``, or of any) drawn from ``seed``; well-formed, root kept."""
     chance = random.Random(seed)
     root = etree.fromstring(document)
     for _ in range(count):
@@ -28,8 +38,33 @@ def mutate(document: bytes, seed: int, count: int = 1) -> bytes:
             break
         weights = [0.15 if "text" in _ancestors(element) else 1.0 for element in elements]
         element = chance.choices(elements, weights)[0]
-        chance.choice(MUTATIONS)(chance, element)
+        chance.choice(kinds or MUTATIONS)(chance, element)
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+def excerpt(document: bytes, seed: int, sections: int = 3) -> bytes:
+    """``document`` with its header and a few of its sections, files inside it cut short."""
+    chance = random.Random(seed)
+    root = etree.fromstring(document)
+    kept = {
+        id(element)
+        for element in _sample(chance, root.findall(f"{V3}component/{V3}structuredBody/{V3}component"), sections)
+    }
+    for body in root.findall(f"{V3}component/{V3}structuredBody"):
+        for component in body.findall(f"{V3}component"):
+            if id(component) not in kept:
+                body.remove(component)
+    for section in root.iter(f"{V3}section"):
+        for entry in section.findall(f"{V3}entry")[:-MOST_ENTRIES]:
+            section.remove(entry)
+    for element in root.iter("*"):
+        if element.text and len(element.text) > LONGEST_TEXT:
+            element.text = element.text[:LONGEST_TEXT]
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+def _sample(chance: random.Random, found: list[etree._Element], count: int) -> list[etree._Element]:
+    return chance.sample(found, min(count, len(found)))
 
 
 def _ancestors(element: etree._Element) -> list[str]:
@@ -119,7 +154,20 @@ def move_into_next(chance: random.Random, element: etree._Element) -> None:
         following.append(element)
 
 
-MUTATIONS: list[Callable[[random.Random, etree._Element], None]] = [
+def write_strange_value(chance: random.Random, element: etree._Element) -> None:
+    if element.attrib and chance.random() < 0.7:
+        element.set(chance.choice(sorted(element.attrib)), chance.choice(STRANGE))
+    else:
+        element.text = chance.choice(STRANGE)
+
+
+def add_comment(chance: random.Random, element: etree._Element) -> None:
+    node = etree.Comment(" x ") if chance.random() < 0.5 else etree.ProcessingInstruction("x", "y")
+    node.tail = chance.choice(("", "z", " "))
+    element.insert(0, node)
+
+
+MUTATIONS: list[Mutation] = [
     remove_element,
     remove_element,
     duplicate_element,
@@ -134,4 +182,6 @@ MUTATIONS: list[Callable[[random.Random, etree._Element], None]] = [
     rename_element,
     change_text,
     move_into_next,
+    write_strange_value,
+    add_comment,
 ]

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from socle.standards.schematron.values import Item, XPathError, one, string, to_double
+from socle.standards.schematron.values import SPACES, Item, XPathError, one, string, to_double
 
-_INTEGER: Final = re.compile(r"[+-]?\d+")
-_DECIMAL: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+_DECIMAL: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 _DATETIME: Final = re.compile(
-    r"(?P<sign>-)?(?P<year>\d{4,})-(?P<month>\d\d)-(?P<day>\d\d)T(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
+    r"(?a)(?P<sign>-)?(?P<year>\d{4,})-(?P<month>\d\d)-(?P<day>\d\d)T(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
     r"(?P<fraction>\.\d+)?(?P<zone>Z|[+-]\d\d:\d\d)?"
 )
 
@@ -27,7 +27,7 @@ def to_datetime(value: Item) -> dt.datetime:
     Python knows the years 1 to 9999; the others (year 0 exists in XML Schema 1.1) are validated as a year of the same
     length and ordered only among themselves.
     """
-    found = _DATETIME.fullmatch(string(value).strip())
+    found = _DATETIME.fullmatch(string(value).strip(SPACES))
     if found is None or (len(found["year"]) > 4 and found["year"].startswith("0")):
         raise XPathError("FORG0001")
     hour, minute, second = int(found["hour"]), int(found["minute"]), int(found["second"])
@@ -65,7 +65,7 @@ def _zone(text: str | None) -> dt.tzinfo | None:
 def to_boolean(value: Item) -> bool:
     """``value`` cast to ``xs:boolean``. Raises FORG0001."""
     if isinstance(value, str):
-        stripped = value.strip()
+        stripped = value.strip(SPACES)
         if stripped in ("true", "1", "false", "0"):
             return stripped in ("true", "1")
         raise XPathError("FORG0001")
@@ -74,23 +74,23 @@ def to_boolean(value: Item) -> bool:
 
 def _to_integer(value: Item) -> int:
     if isinstance(value, str):
-        if _INTEGER.fullmatch(value.strip(" \t\r\n")) is None:
+        if _INTEGER.fullmatch(value.strip(SPACES)) is None:
             raise XPathError("FORG0001")
         return int(value)
     return int(value)
 
 
 def _to_decimal(value: Item) -> Decimal:
-    if isinstance(value, str) and _DECIMAL.fullmatch(value.strip(" \t\r\n")) is None:
+    if isinstance(value, str) and _DECIMAL.fullmatch(value.strip(SPACES)) is None:
         raise XPathError("FORG0001")
     try:
-        return Decimal(str(value).strip())
+        return Decimal(str(value).strip(SPACES))
     except InvalidOperation:
         raise XPathError("FORG0001") from None
 
 
 def _to_date(value: Item) -> dt.datetime:
-    return to_datetime(string(value).strip()[:10] + "T00:00:00" + string(value).strip()[10:])
+    return to_datetime(string(value).strip(SPACES)[:10] + "T00:00:00" + string(value).strip(SPACES)[10:])
 
 
 _CASTS: Final[dict[str, Callable[[Item], Item]]] = {

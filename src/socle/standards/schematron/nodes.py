@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from socle.standards.schematron.tree import Document, Node
-from socle.standards.schematron.values import Attr, E, Item, QualifiedName, TextNode, XPathError, one, present
+from socle.standards.schematron.values import SPACES, Attr, E, Item, QualifiedName, TextNode, XPathError, one, present
 
 
 def below(document: Document, node: Node, tag: str) -> Sequence[Node]:
@@ -177,7 +177,7 @@ def resolve_name(items: Sequence[Item], node: Node) -> list[Item]:
     value = one(items)
     if value is None:
         return []
-    prefix, _, local = str(value).strip().rpartition(":")
+    prefix, _, local = str(value).strip(SPACES).rpartition(":")
     if not _NAME.fullmatch(local) or (prefix and not _NAME.fullmatch(prefix)):
         raise XPathError("FOCA0002")
     scope = node.element.nsmap

@@ -11,12 +11,15 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from socle.standards.schematron.values import Item, XPathError, atom, atoms, string
+from socle.standards.schematron.values import SPACES, Item, XPathError, atom, atoms, string
 
 
 def normalize(value: str) -> str:
-    """``normalize-space``."""
-    return " ".join(value.split())
+    """``normalize-space``: spaces of XML alone, a non-breaking space is none."""
+    return " ".join(value.split() if value.isascii() else [part for part in _SPACES.split(value) if part])
+
+
+_SPACES: Final = re.compile(f"[{SPACES}]+")
 
 
 def substring(value: str, start: float, length: float | None = None) -> str:
