@@ -12,8 +12,6 @@ from datetime import date, datetime
 from uuid import uuid4
 
 import msgspec
-from PIL import Image, ImageOps, UnidentifiedImageError
-from weasyprint import HTML
 
 from socle.platform.actor import Actor
 from socle.platform.clock import to_dtm
@@ -25,6 +23,7 @@ from socle.standards.cda.build.people import patient_of
 from socle.standards.cda.datatypes import Concept, Identifier, Interval, Moment, NamePart, PersonName
 from socle.standards.cda.header import Assigned, Encounter, Organization
 from socle.standards.cda.metadata import document_entry_of, submission_for
+from socle.standards.cda.render.pdf import PdfVariant, write_pdf
 from socle.standards.errors import InvalidContent, Text
 from socle.standards.ids.ins import Ins
 from socle.standards.ids.oids import AUTHOR_SPECIALTY, PS_IDNAT, STRUCT_IDNAT
@@ -132,6 +131,9 @@ def as_pdf(content: bytes) -> bytes:
     """
     if content[:1024].lstrip().startswith(b"%PDF"):
         return require_pdf(content)
+    # Pillow is for who deposits a photograph: nothing else pays for it.
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
     try:
         with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as opened:
             if opened.width * opened.height > _MAX_PIXELS:
@@ -148,9 +150,7 @@ def as_pdf(content: bytes) -> bytes:
         "img{max-width:100%;max-height:100%}</style>"
         f"<img alt='Document' src='data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode()}'>"
     )
-    pdf = HTML(string=page).write_pdf(pdf_variant="pdf/a-2b")
-    assert isinstance(pdf, bytes)
-    return pdf
+    return write_pdf(page, PdfVariant.ARCHIVAL)
 
 
 def _submission(

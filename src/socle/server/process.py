@@ -17,11 +17,15 @@ import uvloop
 from starlette.types import ASGIApp
 
 from socle import app
+from socle.platform.audit import load_signing_key
 from socle.platform.base import open_base
 from socle.platform.jobs import run_jobs
+from socle.platform.keys import MasterKeys
+from socle.platform.migrations import migrate
 from socle.platform.settings import Settings
 from socle.platform.telemetry import configure_logs
-from socle.server.listeners import http_config, https_config
+from socle.server.listeners import http_config, https_config, prepare_certificates
+from socle.server.structs import learn_structs
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +40,20 @@ class Listening(NamedTuple):
     life: int
     supervisors_end: int
     sockets: dict[str, socket.socket]
+
+
+def prepare(settings: Settings) -> None:
+    """Makes, once and before there are children, what they would otherwise make at the same time."""
+    learn_structs()
+    MasterKeys.load(settings.master_keys_path)
+    load_signing_key(settings.data_path / "keys" / "audit.pem")
+    if settings.tls_port:
+        prepare_certificates(settings)
+
+
+async def migrate_all(url: str) -> None:
+    """Brings every table up to date."""
+    await migrate(url, app.MIGRATED_PACKAGES)
 
 
 class _Server(uvicorn.Server):

@@ -3,6 +3,8 @@
 The supervisor owns the listening sockets, so that a worker that dies loses no connection that it had not accepted: the
 kernel keeps them for its successor. Children hold the read end of a pipe; when the supervisor dies, however it dies,
 they read its end and stop.
+
+The application is imported while PostgreSQL starts, and before children are forked: this module imports little.
 """
 
 from __future__ import annotations
@@ -16,24 +18,21 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import msgspec
 import psutil
 import structlog
 
-from socle.app import MIGRATED_PACKAGES
-from socle.platform.audit import load_signing_key
 from socle.platform.embedded import EmbeddedPostgres
-from socle.platform.keys import MasterKeys
-from socle.platform.migrations import migrate
 from socle.platform.settings import Settings
-from socle.server.listeners import prepare_certificates
-from socle.server.process import Listening, Role, run_process
-from socle.server.structs import learn_structs
 from socle.standards.errors import Conflict, SocleError, Text, Unavailable
+
+if TYPE_CHECKING:
+    from socle.server.process import Role
 
 _log = structlog.get_logger(__name__)
 
@@ -98,24 +97,24 @@ class Supervisor:
 
     def _start(self) -> None:
         settings = self.settings
-        learn_structs()
-        # Made here, once, and not by workers at the same time.
-        MasterKeys.load(settings.master_keys_path)
-        load_signing_key(settings.data_path / "keys" / "audit.pem")
         sockets = {"http": _listen(settings.host, settings.port)}
         if settings.tls_port:
-            prepare_certificates(settings)
             sockets["https"] = _listen(settings.host, settings.tls_port)
-        url = settings.database_url or self._start_postgres()
-        asyncio.run(migrate(url, MIGRATED_PACKAGES))
+        with ThreadPoolExecutor(1) as meanwhile:
+            database = meanwhile.submit(self._start_postgres)
+            from socle.server import process
+
+            process.prepare(settings)
+            url = database.result()
+        asyncio.run(process.migrate_all(url))
         told = msgspec.structs.replace(settings, database_url=url)
         life, own_end = os.pipe()
 
         def spawn(role: Role) -> BaseProcess:
-            listening = Listening(role, life, own_end, sockets if role == "web" else {})
-            process = _FORK.Process(target=run_process, args=(listening, told), name=f"socle {role}")
-            process.start()
-            return process
+            listening = process.Listening(role, life, own_end, sockets if role == "web" else {})
+            child = _FORK.Process(target=process.run_process, args=(listening, told), name=f"socle {role}")
+            child.start()
+            return child
 
         workers = settings.workers or min(os.cpu_count() or 1, 8)
         roles: list[Role] = ["web" for _ in range(workers)]
@@ -125,6 +124,8 @@ class Supervisor:
         self._children = [_Child(role, spawn) for role in roles]
 
     def _start_postgres(self) -> str:
+        if self.settings.database_url:
+            return self.settings.database_url
         directory = self.settings.data_path / "postgres"
         _stop_leftover(directory)
         self._postgres = EmbeddedPostgres(directory)
@@ -175,7 +176,6 @@ class Supervisor:
 
 def lock_directory(directory: Path) -> IO[str]:
     """Takes ``directory`` for this process until the file is closed. Raises ``Conflict`` (``AlreadyRunning``)."""
-    """Holds ``directory`` for this process until the file returned is closed. Raises ``Conflict`` if it is held."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o711)
     file = (directory / "lock").open("a")
     try:

@@ -17,9 +17,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
-import dns.asyncresolver
-import dns.exception
-import dns.resolver
 import msgspec
 import structlog
 from cryptography import x509
@@ -222,7 +219,7 @@ class Relay:
     ) -> dict[str, Answer]:
         everyone = [str(recipient.address) for recipient in recipients]
         try:
-            if self._service.office.is_local(domain):
+            if self._service.office.domains.are_ours(domain):
                 await self._service.office.accept(envelope, message)
                 return dict.fromkeys(everyone, Answer(250, "2.1.5 Delivered"))
             if self._carrier is None:
@@ -259,7 +256,7 @@ class Relay:
                         warned_at=now if warns else row["warned_at"],
                     )
                 if outcome is not None and envelope.sender is not None:
-                    report = office.report(envelope, [outcome], header=message[: header_end(message)], now=now)
+                    report = office.reporter.report(envelope, [outcome], header=message[: header_end(message)], now=now)
                     await office.enqueue_report(connection, envelope.sender, report, now)
                 await self._trace(connection, row, answer, now)
         for row in rows:
@@ -355,6 +352,10 @@ def _outcome(row: asyncpg.Record, answer: Answer, *, is_over: bool, warns: bool)
 
 async def find_routes(domain: str) -> list[Route]:
     """The servers of ``domain`` by MX, preferred first; its own address without MX (RFC 5321 §5.1)."""
+    import dns.asyncresolver
+    import dns.exception
+    import dns.resolver
+
     try:
         found = await dns.asyncresolver.resolve(domain, "MX", lifetime=10)
     except dns.resolver.NoAnswer:

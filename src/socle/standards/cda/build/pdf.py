@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
-import pikepdf
 
 from socle.standards.errors import InvalidContent, Text
+
+if TYPE_CHECKING:
+    import pikepdf
 
 #: Actions that PDF/A forbids.
 _FORBIDDEN_ACTIONS = frozenset({"/JavaScript", "/Launch", "/ImportData", "/Sound", "/Movie", "/ResetForm"})
@@ -27,6 +30,8 @@ class PdfFinding(msgspec.Struct, frozen=True):
 
 def require_pdf(content: bytes) -> bytes:
     """``content`` itself when it is a readable PDF. Raises ``InvalidContent`` (code ``NotPDF``)."""
+    import pikepdf
+
     try:
         with pikepdf.open(io.BytesIO(content)) as pdf:
             if len(pdf.pages):
@@ -42,6 +47,8 @@ def require_pdf(content: bytes) -> bytes:
 
 def pdf_a_claim(content: bytes) -> str:
     """The PDF/A part and level that the file claims (``1B``, ``3U`` …), empty when it claims none or is no PDF."""
+    import pikepdf
+
     try:
         with pikepdf.open(io.BytesIO(content)) as pdf, pdf.open_metadata() as metadata:
             return str(metadata.pdfa_status)
@@ -54,12 +61,16 @@ def pdf_a_findings(content: bytes) -> list[PdfFinding]:
 
     An empty list is not a proof of conformance, which takes a whole validator. Raises ``InvalidContent`` (``NotPDF``).
     """
+    import pikepdf
+
     require_pdf(content)
     with pikepdf.open(io.BytesIO(content)) as pdf:
         return [PdfFinding(code, Text(french, english), where) for code, french, english, where in _findings(pdf)]
 
 
 def _findings(pdf: pikepdf.Pdf) -> Iterator[tuple[str, str, str, str]]:
+    import pikepdf
+
     with pdf.open_metadata() as metadata:
         claim = str(metadata.pdfa_status)
     if not claim:
@@ -103,6 +114,8 @@ def _findings(pdf: pikepdf.Pdf) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _has_active_content(pdf: pikepdf.Pdf) -> bool:
+    import pikepdf
+
     if "/JavaScript" in pdf.Root.get("/Names", pikepdf.Dictionary()):
         return True
     return any(
@@ -111,6 +124,8 @@ def _has_active_content(pdf: pikepdf.Pdf) -> bool:
 
 
 def _fonts_not_embedded(pdf: pikepdf.Pdf) -> set[str]:
+    import pikepdf
+
     missing = set()
     for each in pdf.objects:
         if not isinstance(each, pikepdf.Dictionary) or each.get("/Type") != "/Font":

@@ -6,7 +6,6 @@ import io
 from enum import StrEnum
 from typing import Any, Final
 
-import pikepdf
 from lxml import etree
 
 from socle.standards.cda.document import CdaDocument, EmbeddedFile, open_document
@@ -85,6 +84,8 @@ def _embedded_pdf(document: CdaDocument) -> bytes | None:
 
 
 def _append(card: bytes, embedded: bytes) -> bytes:
+    import pikepdf
+
     try:
         with pikepdf.open(io.BytesIO(card)) as first, pikepdf.open(io.BytesIO(embedded)) as second:
             first.pages.extend(second.pages)
