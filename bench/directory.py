@@ -1,9 +1,10 @@
 """Latency of searches for people in a directory of one million professionals.
 
-    python -m bench.directory [--people 1000000] [--searches 2000]
+    python -m bench.directory [--people 1000000] [--searches 1000] [--data FOLDER]
 
-Loads fictitious people into an embedded PostgreSQL in a temporary directory, then times searches by name, by name with
-a typing error, by name and profession and place, by profession and place, and the FHIR searches. Prints milliseconds.
+Loads fictitious people into an embedded PostgreSQL, then times searches by name, by name with typing errors, by name,
+profession and place, and by profession and place. ``--data`` keeps what was loaded for the next run. A busy machine
+lengthens the tail: CPU time, of client and server together, tells the work itself.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.measure import keep, percentile, show
 from socle.platform.base import Base, open_base
 from socle.platform.embedded import EmbeddedPostgres
 from socle.platform.migrations import migrate
@@ -85,6 +87,7 @@ class Generator:
         for number in range(count):
             family, given = self.family(), self.given()
             profession = self.random.choice(_PROFESSIONS)
+            skill = f"SM{min(74, int(self.random.expovariate(0.1))):02d}" if profession == "10" else ""
             rpps = f"{10_000_000_000 + number}"
             activities = tuple(
                 Activity(id=f"{number}-{rank}", mode="L", sector="SA07", structure=self.random.choice(structures))
@@ -95,7 +98,9 @@ class Generator:
                 rpps=rpps,
                 family=family,
                 given=given,
-                exercises=(Exercise(profession=profession, family=family, given=given, activities=activities),),
+                exercises=(
+                    Exercise(profession=profession, skill=skill, family=family, given=given, activities=activities),
+                ),
             )
 
     def misspell(self, word: str) -> str:
@@ -118,18 +123,28 @@ def _processor_ms() -> float:
     return total * 1000
 
 
-async def measure(base: Base, people: int, searches: int) -> None:
-    directory, generator = DirectoryService(base), Generator(1)
+async def load(base: Base, generator: Generator, people: int) -> None:
+    """Loads ``people``, unless the base holds some, and leaves it as it is a while after an import."""
+    async with base.database.connection() as connection:
+        if await connection.fetchval("SELECT EXISTS (SELECT FROM directory_situation)"):
+            return
     structures = generator.structures(max(10, people // 4))
     started = time.perf_counter()
-    await directory.load(generator.people(people, structures), structures)
+    await DirectoryService(base).load(generator.people(people, structures), structures)
     print(f"load {people} people: {time.perf_counter() - started:.0f} s")
     async with base.database.connection() as connection:
         for table in ("structure", "professional", "exercise", "situation", "word"):
-            await connection.execute(f"VACUUM ANALYZE directory_{table}")
+            await connection.execute(f"VACUUM ANALYZE directory_{table}", timeout=600)
+        await connection.execute("CHECKPOINT", timeout=600)
+
+
+async def measure(base: Base, generator: Generator, searches: int) -> list[dict[str, object]]:
+    directory = DirectoryService(base)
+    async with base.database.connection() as connection:
+        lines = await connection.fetchval("SELECT count(*) FROM directory_situation", timeout=600)
         sample = await connection.fetch(
-            "SELECT family_key, given_key, profession, postal_code, city_key FROM directory_situation"
-            f" TABLESAMPLE BERNOULLI({100 * searches / people * 1.2:.6f}) LIMIT {searches}"
+            "SELECT family_key, given_key, profession, skill, postal_code, city_key FROM directory_situation"
+            f" TABLESAMPLE BERNOULLI({100 * searches / lines * 1.2:.6f}) LIMIT {searches}"
         )
     kinds = {
         "family name": lambda row: {"name": row["family_key"]},
@@ -144,13 +159,17 @@ async def measure(base: Base, people: int, searches: int) -> None:
             "place": row["postal_code"][:2],
         },
         "name, commune": lambda row: {"name": row["family_key"], "place": row["city_key"]},
+        "first name, commune": lambda row: {"name": row["given_key"], "place": row["city_key"]},
+        "beginning of a name, department": lambda row: {"name": row["family_key"][:3], "place": row["postal_code"][:2]},
         "profession, commune": lambda row: {"profession": row["profession"], "place": row["city_key"]},
         "profession, department": lambda row: {"profession": row["profession"], "place": row["postal_code"][:2]},
+        "profession, know-how, department": lambda row: {
+            "profession": row["profession"],
+            "skill": row["skill"],
+            "place": row["postal_code"][:2],
+        },
     }
-    print(
-        f"cores {os.cpu_count()}, load {os.getloadavg()[0]:.1f}; milliseconds; cpu: mean of client and server together"
-    )
-    print(f"{'search':32} {'p50':>8} {'p99':>8} {'max':>8} {'cpu':>8}  found")
+    rows: list[dict[str, object]] = []
     for kind, make in kinds.items():
         times, found = [], 0
         before = _processor_ms()
@@ -160,32 +179,41 @@ async def measure(base: Base, people: int, searches: int) -> None:
             lines = await directory.search(**conditions)
             times.append((time.perf_counter() - started) * 1000)
             found += bool(lines)
-        used = (_processor_ms() - before) / len(sample)
-        times.sort()
-        print(
-            f"{kind:32} {times[len(times) // 2]:8.1f} {times[int(len(times) * 0.99)]:8.1f} {times[-1]:8.1f}"
-            f" {used:8.1f}  {found / len(sample):.1%}",
-            flush=True,
+        rows.append(
+            {
+                "search": kind,
+                "p50_ms": percentile(times, 0.5),
+                "p99_ms": percentile(times, 0.99),
+                "max_ms": max(times),
+                "cpu_ms": (_processor_ms() - before) / len(sample),
+                "found_percent": 100 * found / len(sample),
+            }
         )
+    return rows
 
 
-async def main(people: int, searches: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="socle-bench-") as folder:
-        server = EmbeddedPostgres(Path(folder) / "postgres")
-        server.start()
-        try:
-            await migrate(server.url, MIGRATED_PACKAGES)
-            settings = Settings(data=folder, database_url=server.url)
-            base = await open_base(settings, server.url, lambda: datetime.now(UTC))
-            await measure(base, people, searches)
-            await base.database.close()
-        finally:
-            server.stop()
+async def main(people: int, searches: int, folder: Path) -> None:
+    server = EmbeddedPostgres(folder / "postgres")
+    server.start()
+    try:
+        await migrate(server.url, MIGRATED_PACKAGES)
+        settings = Settings(data=str(folder), database_url=server.url)
+        base = await open_base(settings, server.url, lambda: datetime.now(UTC))
+        generator = Generator(1)
+        await load(base, generator, people)
+        rows = await measure(base, generator, searches)
+        await base.database.close()
+    finally:
+        server.stop()
+    show(f"Directory of {people} people, load {os.getloadavg()[0]:.1f}", rows)
+    keep("directory", rows)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=1_000_000)
     parser.add_argument("--searches", type=int, default=1000)
+    parser.add_argument("--data", type=Path)
     options = parser.parse_args()
-    asyncio.run(main(options.people, options.searches))
+    with tempfile.TemporaryDirectory(prefix="socle-bench-") as own:
+        asyncio.run(main(options.people, options.searches, options.data or Path(own)))

@@ -79,18 +79,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     insi_url: str = ""
     #: PEM file of the certificate ``INSI-AUTO`` or ``INSI-MANU`` shown to it, with its key.
     insi_certificate: str = ""
-    #: PEM file of the authorities that its server's certificate comes from; empty: those of the system.
-    insi_authorities: str = ""
     #: Authorisation number of this software (CNDA), stated to INSi.
     insi_idam: str = ""
     #: Issuer of professionals' tokens; empty: the base's own Pro Santé Connect.
     psc_issuer: str = ""
     psc_client_id: str = ""
     psc_client_secret_file: str = ""
+    #: PEM file of a client certificate with its key, shown to it in place of a secret.
+    psc_certificate: str = ""
     #: Issuer of citizens' tokens; empty: the base's own sandbox provider.
     franceconnect_issuer: str = ""
     franceconnect_client_id: str = ""
     franceconnect_client_secret_file: str = ""
+    #: PEM file of the authorities of the servers above, beside those of the system.
+    server_authorities: str = ""
 
     @property
     def is_sandbox(self) -> bool:

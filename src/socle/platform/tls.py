@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+from socle.platform.settings import Settings
+
 
 def server_context(pki: Path) -> ssl.SSLContext:
     """The TLS side of a server: ``server.pem`` and ``server.key``, and the clients' authorities ``authorities.pem``."""
@@ -22,4 +24,14 @@ def client_context(pki: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(pki / "server.pem", pki / "server.key")
     context.load_verify_locations(pki / "authorities.pem")
+    return context
+
+
+def calling_context(settings: Settings, certificate: str = "") -> ssl.SSLContext:
+    """The TLS side of calls to national services, showing the client ``certificate`` (PEM, with its key) if any."""
+    context = ssl.create_default_context()
+    if settings.server_authorities:
+        context.load_verify_locations(settings.server_authorities)
+    if certificate:
+        context.load_cert_chain(certificate)
     return context

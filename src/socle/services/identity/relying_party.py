@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute
 from socle.platform.base import Base
 from socle.platform.keys import Unreadable
 from socle.platform.patient_key import owner_key
+from socle.platform.tls import calling_context
 from socle.services.identity.domain import FRANCECONNECT, PSC, Realm, new_secret
 from socle.services.identity.errors import LoginRefused
 from socle.services.identity.rules import add_to_query
@@ -62,8 +63,9 @@ class LoggedIn(msgspec.Struct, frozen=True, kw_only=True):
 class Upstream:
     """One provider as the base uses it.
 
-    ``discovery`` is the address of its metadata; ``client_secret`` gives the base's secret there. Requests to the
-    base's own provider go through ``own_doors`` inside the process: same code, no network.
+    ``discovery`` is the address of its metadata; the base proves itself there by ``certificate`` (a PEM file, with its
+    key) or else by ``client_secret``. Requests to the base's own provider go through ``own_doors`` inside the process:
+    same code, no network.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Upstream:
         discovery: str,
         client_id: str,
         client_secret: Callable[[], Awaitable[str]],
+        certificate: str = "",
         own_doors: list[BaseRoute] | None = None,
     ) -> None:
         self._base = base
@@ -83,8 +86,13 @@ class Upstream:
         self.client_id = client_id
         self._secret = client_secret
         self._discovery = discovery
-        transport = httpx.ASGITransport(Starlette(routes=own_doors)) if own_doors is not None else None
-        self._http = httpx.AsyncClient(transport=transport, timeout=10, follow_redirects=False, trust_env=False)
+        self._has_certificate = bool(certificate)
+        options: dict[str, Any] = {"timeout": 10, "follow_redirects": False, "trust_env": False}
+        if own_doors is not None:
+            options["transport"] = httpx.ASGITransport(Starlette(routes=own_doors))
+        else:
+            options["verify"] = calling_context(base.settings, certificate)
+        self._http = httpx.AsyncClient(**options)
         self._metadata: dict[str, Any] = {}
         self._metadata_at = -1e9
         self._keys: KeySet | None = None
@@ -97,7 +105,8 @@ class Upstream:
     async def start(self, back: str, *, prompt: str = "") -> tuple[str, str]:
         """The address to which the browser goes, and what it keeps in its cookie meanwhile."""
         metadata = await self._load_metadata()
-        await self._secret()
+        if not self._has_certificate:
+            await self._secret()
         pending = Pending(self.realm.name, new_secret(), new_secret(), new_secret(), back, self._now())
         challenge = base64.urlsafe_b64encode(hashlib.sha256(pending.verifier.encode()).digest()).rstrip(b"=").decode()
         address = add_to_query(
@@ -151,9 +160,8 @@ class Upstream:
 
     async def userinfo(self, access_token: str) -> dict[str, Any]:
         """The claims behind an access token. Raises ``LoginRefused``."""
-        metadata = await self._load_metadata()
         response = await self._send(
-            "GET", str(metadata["userinfo_endpoint"]), headers={"Authorization": f"Bearer {access_token}"}
+            "GET", await self._endpoint("userinfo"), headers={"Authorization": f"Bearer {access_token}"}
         )
         if response.status_code != 200:
             raise _refused("userinfo")
@@ -163,13 +171,7 @@ class Upstream:
 
     async def introspect(self, token: str) -> dict[str, Any]:
         """What the provider says of a token (RFC 7662)."""
-        metadata = await self._load_metadata()
-        response = await self._send(
-            "POST",
-            str(metadata["introspection_endpoint"]),
-            data={"token": token},
-            auth=(self.client_id, await self._secret()),
-        )
+        response = await self._send_as_client("introspection", {"token": token})
         return _read_json(response) if response.status_code == 200 else {"active": False}
 
     async def verify(self, token: str, audience: str, *, is_userinfo: bool = False) -> dict[str, Any]:
@@ -229,16 +231,13 @@ class Upstream:
         return pending
 
     async def _redeem(self, code: str, pending: Pending) -> dict[str, Any]:
-        metadata = await self._load_metadata()
         form = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": self.callback,
             "code_verifier": pending.verifier,
         }
-        response = await self._send(
-            "POST", str(metadata["token_endpoint"]), data=form, auth=(self.client_id, await self._secret())
-        )
+        response = await self._send_as_client("token", form)
         if response.status_code != 200:
             raise _refused("code")
         return _read_json(response)
@@ -260,6 +259,18 @@ class Upstream:
             found = _read_json(await self._send("GET", str(metadata["jwks_uri"])))
             self._keys = KeySet.import_key_set(found)  # type: ignore[arg-type]
         return self._keys
+
+    async def _endpoint(self, name: str) -> str:
+        """The address of an endpoint: with a certificate, the one where it can be shown (RFC 8705 §5)."""
+        metadata = await self._load_metadata()
+        aliases = metadata.get("mtls_endpoint_aliases", {}) if self._has_certificate else {}
+        return str(aliases.get(f"{name}_endpoint") or metadata[f"{name}_endpoint"])
+
+    async def _send_as_client(self, endpoint: str, form: dict[str, str]) -> httpx.Response:
+        address = await self._endpoint(endpoint)
+        if self._has_certificate:
+            return await self._send("POST", address, data={**form, "client_id": self.client_id})
+        return await self._send("POST", address, data=form, auth=(self.client_id, await self._secret()))
 
     async def _send(self, method: str, address: str, **options: Any) -> httpx.Response:
         try:
@@ -283,6 +294,7 @@ def national_psc(base: Base) -> Upstream | None:
         discovery=settings.psc_issuer + "/.well-known/wallet-openid-configuration",
         client_id=settings.psc_client_id,
         client_secret=secret_in(settings.psc_client_secret_file),
+        certificate=settings.psc_certificate,
     )
 
 

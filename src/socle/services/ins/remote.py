@@ -5,7 +5,6 @@ Source: identity fact sheet §2; decision 0022.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ from socle import __version__
 from socle.platform.actor import Actor
 from socle.platform.base import Base
 from socle.platform.clock import Clock
+from socle.platform.tls import calling_context
 from socle.services.ins import messages, rules
 from socle.services.ins.domain import Card, Claim, SearchResult, TraitsQuery
 from socle.services.ins.messages import ACTIONS, SIRAM, Lot, Operation, Software
@@ -146,10 +146,8 @@ def national_insi(base: Base) -> Insi | None:
     settings = base.settings
     if not settings.insi_url:
         return None
-    context = ssl.create_default_context(cafile=settings.insi_authorities or None)
     structure = ""
     if settings.insi_certificate:
-        context.load_cert_chain(settings.insi_certificate)
         certificate = x509.load_pem_x509_certificate(Path(settings.insi_certificate).read_bytes())
         units = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
         structure = str(units[-1].value) if units else ""
@@ -160,6 +158,7 @@ def national_insi(base: Base) -> Insi | None:
         version=__version__,
         instance=str(uuid5(NAMESPACE_URL, settings.base_url)),
     )
+    context = calling_context(settings, settings.insi_certificate)
     client = httpx.AsyncClient(verify=context, timeout=_TIMEOUT_S, trust_env=False)
     return TracedInsi(base, RemoteInsi(settings.insi_url, client, software, base.clock))
 
