@@ -64,6 +64,12 @@ class _Server(uvicorn.Server):
         yield
 
 
+def collect_seldom() -> None:
+    """Keeps the collector from what is there already, which stays, and from running at every few hundred values."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 async def run(listening: Listening, settings: Settings) -> None:
     """Works in the role of ``listening`` until told to stop."""
     stopping = asyncio.Event()
@@ -74,9 +80,7 @@ async def run(listening: Listening, settings: Settings) -> None:
     base = await open_base(settings, settings.database_url, app.clock_of(settings))
     services = app.create_services(base)
     try:
-        # What is there now stays: the collector need not look at it again, nor run at every few hundred values.
-        gc.freeze()
-        gc.set_threshold(20_000, 20, 50)
+        collect_seldom()
         if listening.role == "web":
             await _serve_web(app.create_app(services), listening, settings, stopping)
         elif listening.role == "jobs":

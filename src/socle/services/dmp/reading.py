@@ -205,7 +205,7 @@ async def _answer(connection: Connection, visit: Visit, wanted: StoredQuery) -> 
             found = await search_store.find_entries(
                 connection, visit.key, visit.sight, wanted.filter, exclude=wanted.exclude
             )
-            return RegistryObjects(documents=_bounded([one.entry for one in found]))
+            return RegistryObjects(documents=_bounded(found))
         case FindSubmissionSets():
             return RegistryObjects(submission_sets=await _sets(connection, visit, wanted.filter))
         case FindFolders():
@@ -260,7 +260,7 @@ async def _by_ids(
     )
     if not (asked.entry_uuids or asked.unique_ids or asked.logical_ids):
         return ()
-    return tuple(one.entry for one in await search_store.find_entries(connection, visit.key, visit.sight, asked))
+    return tuple(await search_store.find_entries(connection, visit.key, visit.sight, asked))
 
 
 def _one_document(wanted: GetFoldersForDocument | GetRelatedDocuments) -> GetDocuments:
@@ -300,14 +300,10 @@ async def _visible_objects(connection: Connection, visit: Visit, uuids: set[str]
     if not uuids:
         return set()
     names, sight = tuple(uuids), visit.sight
-    entries = await search_store.find_entries(connection, visit.key, sight, DocumentFilter(entry_uuids=names))
+    entries = await search_store.find_uuids(connection, visit.key, sight, names)
     sets = await search_store.find_sets(connection, visit.key, sight, SetFilter(entry_uuids=names))
     folders = await search_store.find_folders(connection, visit.key, sight, FolderFilter(entry_uuids=names))
-    return (
-        {one.entry.entry_uuid for one in entries}
-        | {one.entry_uuid for one in sets}
-        | {one.entry_uuid for one in folders}
-    )
+    return entries | {one.entry_uuid for one in sets} | {one.entry_uuid for one in folders}
 
 
 async def _set_and_contents(
@@ -342,7 +338,7 @@ async def _with_contents(
     if not members:
         return found
     asked = msgspec.structs.replace(wanted, entry_uuids=members)
-    documents = tuple(one.entry for one in await search_store.find_entries(connection, visit.key, visit.sight, asked))
+    documents = tuple(await search_store.find_entries(connection, visit.key, visit.sight, asked))
     inside = await _folders(connection, visit, FolderFilter(entry_uuids=members))
     folders = (*found.folders, *inside)
     if inside:
@@ -373,7 +369,7 @@ async def _related(connection: Connection, visit: Visit, wanted: GetRelatedDocum
 
 async def _everything(connection: Connection, visit: Visit, wanted: GetAll) -> RegistryObjects:
     found = await search_store.find_entries(connection, visit.key, visit.sight, wanted.documents)
-    documents = _bounded([one.entry for one in found])
+    documents = _bounded(found)
     sets = await _sets(connection, visit, wanted.sets)
     folders = await _folders(connection, visit, wanted.folders)
     kept = {one.entry_uuid for one in documents} | {one.entry_uuid for one in sets}
@@ -481,13 +477,9 @@ async def _retrieve_of(
     ):
         visit = await ctx.visit(connection, attempt, Function.CONSULT, actor, owner)
         wanted = DocumentFilter(unique_ids=tuple(unique_ids), latest_only=True)
-        entries = await search_store.find_entries(connection, visit.key, visit.sight, wanted)
         found = {
-            one.entry.unique_id: Retrieved(
-                entry=one.entry, content=await ctx.base.objects.get(visit.key, one.object_address, connection)
-            )
-            for one in entries
-            if one.object_address
+            entry.unique_id: Retrieved(entry=entry, content=await ctx.base.objects.get(visit.key, address, connection))
+            for entry, address in await search_store.find_contents(connection, visit.key, visit.sight, wanted)
         }
         if found:
             await ctx.tell_of_access(connection, visit)

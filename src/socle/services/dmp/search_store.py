@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
@@ -12,7 +13,7 @@ import msgspec
 
 from socle.platform.database import Connection
 from socle.services.dmp.domain import DocumentFilter, FolderFilter, Interval, SetFilter
-from socle.services.dmp.keys import dtm_floor, sought_tokens, to_uuid, token
+from socle.services.dmp.keys import dtm_floor, sought_tokens, to_urn, to_uuid, token
 from socle.services.dmp.rules import Sight
 from socle.services.dmp.store import QUERIES, SHORT, entry_of, sight_values, uuids_or_none
 from socle.standards.errors import MalformedInput, Text
@@ -33,11 +34,10 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
 
 class FoundEntry(msgspec.Struct, frozen=True, gc=False):
-    """One version of a document as an answer needs it."""
+    """One version of a document with its place."""
 
     entry: DocumentEntry
     place: Place
-    object_address: str
 
 
 class StoredSet(msgspec.Struct, frozen=True, gc=False):
@@ -85,10 +85,37 @@ async def find_entries(
     sight: Sight,
     wanted: DocumentFilter,
     exclude: DocumentFilter | None = None,
-) -> list[FoundEntry]:
+) -> list[DocumentEntry]:
     """All document versions that match ``wanted`` and not ``exclude``, newest first."""
-    values = _entry_values(patient_key, sight, wanted, exclude)
-    return _found(await QUERIES["find_entries"].rows(connection, **values))
+    rows = await _matching_rows(connection, patient_key, sight, wanted, exclude)
+    return [entry_of(row["metadata"], row["status"]) for row in rows]
+
+
+async def find_contents(
+    connection: Connection, patient_key: UUID, sight: Sight, wanted: DocumentFilter
+) -> list[tuple[DocumentEntry, str]]:
+    """The same, each with the address of its bytes; those without bytes here are left out."""
+    rows = await _matching_rows(connection, patient_key, sight, wanted)
+    return [(entry_of(row["metadata"], row["status"]), row["object_address"]) for row in rows if row["object_address"]]
+
+
+async def find_uuids(connection: Connection, patient_key: UUID, sight: Sight, entry_uuids: Sequence[str]) -> set[str]:
+    """Those of ``entry_uuids`` that are document versions which the caller sees."""
+    wanted = DocumentFilter(entry_uuids=tuple(entry_uuids))
+    return {to_urn(row["entry_uuid"]) for row in await _matching_rows(connection, patient_key, sight, wanted)}
+
+
+async def _matching_rows(
+    connection: Connection,
+    patient_key: UUID,
+    sight: Sight,
+    wanted: DocumentFilter,
+    exclude: DocumentFilter | None = None,
+) -> list[asyncpg.Record]:
+    """Rows newest first. They are ordered here: the database would sort the wide rows on disk."""
+    rows = await QUERIES["find_entries"].rows(connection, **_entry_values(patient_key, sight, wanted, exclude))
+    rows.sort(key=_place, reverse=True)
+    return rows
 
 
 async def page_entries(
@@ -103,14 +130,8 @@ async def page_entries(
     """``count`` of them after a place, and, if there is no place, how many there are in all."""
     values = _entry_values(patient_key, sight, wanted, exclude) | _page_values(after, count)
     rows = await QUERIES["page_entries"].rows(connection, **values)
-    return _found(rows), _total(rows)
-
-
-def _found(rows: list[asyncpg.Record]) -> list[FoundEntry]:
     rows.sort(key=_place, reverse=True)
-    return [
-        FoundEntry(entry_of(row["metadata"], row["status"]), Place(*_place(row)), row["object_address"]) for row in rows
-    ]
+    return [FoundEntry(entry_of(row["metadata"], row["status"]), Place(*_place(row))) for row in rows], _total(rows)
 
 
 async def find_titles(
@@ -217,8 +238,7 @@ async def find_all_associations(connection: Connection, patient_key: UUID) -> li
     return [_ASSOCIATION.decode(row["metadata"]) for row in rows]
 
 
-def _place(row: asyncpg.Record) -> tuple[datetime, UUID]:
-    return row["registered_at"], row["entry_uuid"]
+_place: Final[Callable[[asyncpg.Record], tuple[datetime, UUID]]] = itemgetter("registered_at", "entry_uuid")
 
 
 def _total(rows: Sequence[asyncpg.Record]) -> int:
