@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socle.services.reading.domain import CitizenLine, ProfileKind, Reading
-from socle.services.reading.extract import profile_of, read_document, result_keys, series_of
+from socle.services.reading.domain import CitizenLine, Facts, ProfileKind
+from socle.services.reading.extract import profile_of, read_document, series_of
 from socle.services.reading.words import excerpt, hash_term, term_of, terms_of
 from socle.standards.cda.metadata import document_entry_of
 
@@ -42,23 +42,23 @@ def test_an_excerpt_holds_the_word_found(text: str, word: str) -> None:
     assert not terms or terms <= terms_of(found)
 
 
-def test_a_reading_survives_its_stored_form(shared: Path) -> None:
+def test_facts_survive_their_stored_form(shared: Path) -> None:
     for path in sorted((shared / "examples" / "cda").glob("BIO-CR-BIO*.xml")):
-        reading = read_document(path.read_bytes(), "titre")
-        assert msgspec.msgpack.decode(msgspec.msgpack.encode(reading), type=Reading) == reading
+        facts = read_document(path.read_bytes(), "titre", "20260302").facts
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(facts), type=Facts) == facts
 
 
 def test_laboratory_results_become_series_with_ranges_in_words(shared: Path) -> None:
     content = (shared / "examples" / "cda" / "BIO-CR-BIO_2024.01_TSH_1.xml").read_bytes()
-    reading = read_document(content)
-    series = series_of([(document_entry_of(content), reading)])
-    assert {one.key for one in series} == result_keys(reading.content)
+    facts = read_document(content).facts
+    series = series_of([(document_entry_of(content), facts)])
+    assert {one.key for one in series} == {result.analysis for result in facts.results}
     assert any("TSH" in one.name.upper() or "thyr" in one.name.lower() for one in series)
 
 
 def test_a_medical_summary_fills_the_profile_and_the_citizen_may_dispute_a_line(shared: Path) -> None:
     content = (shared / "examples" / "cda" / "VSM_1.4_2022.01.xml").read_bytes()
-    read = [(document_entry_of(content), read_document(content))]
+    read = [(document_entry_of(content), read_document(content).facts)]
     profile = profile_of(read)
     filled = {kind for kind, lines in profile.items() if lines}
     assert {ProfileKind.ILLNESS, ProfileKind.TREATMENT, ProfileKind.ALLERGY} <= filled

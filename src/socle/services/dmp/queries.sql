@@ -403,6 +403,12 @@ UNION ALL SELECT entry_uuid, unique_id FROM dmp_folder WHERE patient_key = :pati
 -- Frees identifiers of a patient.
 DELETE FROM dmp_locator WHERE locator = ANY (:locators::uuid[]) AND patient_key = :patient_key;
 
+-- name: list_to_index
+-- Current documents of one patient whose bytes are here, whatever their visibility: for the base's own index.
+SELECT unique_id FROM dmp_entry
+WHERE patient_key = :patient_key AND is_latest AND object_address <> '' AND status IN ('Approved', 'Archived')
+ORDER BY registered_at DESC, entry_uuid DESC;
+
 -- name: find_latest
 -- The latest versions of documents of one patient, whatever their visibility: for the base's own index.
 SELECT * FROM dmp_entry

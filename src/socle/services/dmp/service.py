@@ -357,6 +357,10 @@ class DmpService:
 
     # --- for other services ---
 
+    async def list_to_index(self, key: UUID) -> list[str]:
+        """What there is to ``read_to_index`` of one patient: uniqueIds, newest first, whoever may see them."""
+        return await upkeep.list_to_index(self.context, key)
+
     async def read_to_index(self, key: UUID, unique_ids: Sequence[str]) -> list[Retrieved]:
         """Documents of one patient for the base's own index, which must keep what it reads sealed. Traced."""
         return await upkeep.read_to_index(self.context, key, unique_ids)

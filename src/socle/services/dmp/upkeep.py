@@ -18,6 +18,13 @@ from socle.services.dmp.lifecycle import BASE_ACTOR
 _BATCH: Final = 1000
 
 
+async def list_to_index(ctx: DmpContext, key: UUID) -> list[str]:
+    """The uniqueIds of the current documents of one patient whose bytes the base holds, newest first."""
+    async with ctx.base.database.connection() as connection:
+        rows = await store.QUERIES["list_to_index"].rows(connection, patient_key=key)
+    return [row["unique_id"] for row in rows]
+
+
 async def read_to_index(ctx: DmpContext, key: UUID, unique_ids: Sequence[str]) -> list[Retrieved]:
     """The latest versions of these documents of one patient, with their bytes, for the base's own index."""
     async with ctx.base.database.transaction() as connection:

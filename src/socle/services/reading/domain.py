@@ -8,17 +8,57 @@ from uuid import UUID
 
 import msgspec
 
-from socle.platform.actor import Actor
-from socle.standards.cda.clinical import ClinicalContent
-from socle.standards.ids.ins import Ins
 from socle.standards.xds.model import DocumentEntry
 
 
+class ProfileKind(StrEnum):
+    """The chapters of the medical profile (fact sheet "citizen" §5)."""
+
+    ILLNESS = "illness"
+    HISTORY = "history"
+    TREATMENT = "treatment"
+    ALLERGY = "allergy"
+    VACCINATION = "vaccination"
+    PROCEDURE = "procedure"
+    DEVICE = "device"
+    FAMILY = "family"
+
+
+class Result(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One numeric result of one document. ``analysis`` is ``code|system|unit``, ``name`` in a few words."""
+
+    analysis: str
+    name: str
+    unit: str
+    low: float | None
+    high: float | None
+    day: date
+    value: float
+    written: str
+    interpretation: str
+
+
+class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One thing that one document says for the medical profile. ``day`` is ISO, or empty."""
+
+    kind: ProfileKind
+    name: str
+    detail: str
+    day: str
+
+
+class Facts(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one document says in codes and figures."""
+
+    results: tuple[Result, ...] = ()
+    profile: tuple[Fact, ...] = ()
+
+
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What one document says: all its words, and its coded content."""
+    """What one document says: all its words, and its facts."""
 
     text: str
-    content: ClinicalContent = ClinicalContent()
+    facts: Facts = Facts()
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -57,19 +97,6 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     measures: tuple[Measure, ...]
 
 
-class ProfileKind(StrEnum):
-    """The chapters of the medical profile (fact sheet "citizen" §5)."""
-
-    ILLNESS = "illness"
-    HISTORY = "history"
-    TREATMENT = "treatment"
-    ALLERGY = "allergy"
-    VACCINATION = "vaccination"
-    PROCEDURE = "procedure"
-    DEVICE = "device"
-    FAMILY = "family"
-
-
 class ProfileLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the profile with its source: a document, or the citizen (``document`` empty).
 
@@ -102,8 +129,6 @@ class CitizenLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CatchUp(msgspec.Struct, frozen=True):
-    """Payload of the task ``reading.catch_up``: read what ``actor`` sees of a record beyond the page ``after``."""
+    """Payload of the task ``reading.catch_up``: read what is unread in a record."""
 
-    actor: Actor
-    ins: Ins
-    after: str
+    patient_key: UUID

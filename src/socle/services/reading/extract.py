@@ -1,4 +1,4 @@
-"""From a document's bytes to its ``Reading``, and from readings to series and profile lines. Pure."""
+"""From a document's bytes to its ``Reading``, and from facts to series and profile lines. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ import io
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from socle.services.reading.domain import CitizenLine, Measure, ProfileKind, ProfileLine, Reading, Series
+from socle.services.reading.domain import (
+    CitizenLine,
+    Fact,
+    Facts,
+    Measure,
+    ProfileKind,
+    ProfileLine,
+    Reading,
+    Result,
+    Series,
+)
 from socle.standards.cda.clinical import ClinicalContent, Medication, Observation, Problem
 from socle.standards.cda.datatypes import Concept, Interval, Quantity
 from socle.standards.cda.document import open_document
@@ -23,8 +33,11 @@ _HIGH = frozenset({"H", "HH", "HU", ">"})
 _HISTORY_SECTIONS = frozenset({"11348-0", "10157-6"})
 
 
-def read_document(content: bytes, title: str = "") -> Reading:
-    """Everything that can be read in ``content``: a CDA of any level, or anything else by its title alone."""
+def read_document(content: bytes, title: str = "", act: str = "") -> Reading:
+    """Everything that can be read in ``content``: a CDA of any level, or anything else by its title alone.
+
+    ``act`` (DTM) is when the act took place: the day of a result that gives none.
+    """
     try:
         document = open_document(content)
     except SocleError:
@@ -36,7 +49,10 @@ def read_document(content: bytes, title: str = "") -> Reading:
         parts.append(_pdf_text(embedded.content))
     elif embedded is not None and embedded.media_type.startswith("text/plain"):
         parts.append(embedded.content.decode("utf-8", "replace"))
-    return Reading(text=" ".join(" ".join(parts).split())[:_MAX_TEXT], content=clinical)
+    return Reading(
+        text=" ".join(" ".join(parts).split())[:_MAX_TEXT],
+        facts=Facts(tuple(_results(clinical, _day_of_dtm(act))), tuple(_facts(clinical))),
+    )
 
 
 def _pdf_text(content: bytes) -> str:
@@ -50,97 +66,88 @@ def _pdf_text(content: bytes) -> str:
         return ""
 
 
-def result_keys(content: ClinicalContent) -> frozenset[str]:
-    """The analyses of which ``content`` has a numeric result, as ``Series.key``."""
-    return frozenset(_series_key(result) for result in _measured(content))
-
-
-def has_profile(content: ClinicalContent) -> bool:
-    """Whether ``content`` says something for the medical profile."""
-    return any(
-        (
-            content.problems,
-            content.medications,
-            content.dispensations,
-            content.allergies,
-            content.vaccinations,
-            content.procedures,
-            content.devices,
-            content.family_history,
-        )
-    )
-
-
-def series_of(readings: Iterable[tuple[DocumentEntry, Reading]]) -> list[Series]:
+def series_of(found: Iterable[tuple[DocumentEntry, Facts]]) -> list[Series]:
     """One series for each analysis and unit, by name; a result that two documents hold is counted once."""
-    found: dict[str, dict[tuple[date, float], tuple[Measure, Observation]]] = {}
-    for entry, reading in readings:
-        for result in _measured(reading.content):
-            assert isinstance(result.value, Quantity)
-            day = _day_of(result.time) or _day_of_dtm(entry.service_start_time or entry.creation_time)
-            if day is None:
-                continue
-            measure = Measure(
-                day=day,
-                value=_float(result.value) or 0.0,
-                written=f"{result.value.value.replace('.', ',')} {result.value.unit}".strip(),
-                interpretation=_interpretation(result),
-                document=entry.unique_id,
-            )
-            found.setdefault(_series_key(result), {}).setdefault((day, measure.value), (measure, result))
+    analyses: dict[str, dict[tuple[date, float], tuple[Result, str]]] = {}
+    for entry, facts in found:
+        for result in facts.results:
+            analyses.setdefault(result.analysis, {}).setdefault((result.day, result.value), (result, entry.unique_id))
     series = []
-    for key, measures in found.items():
-        ordered = [measures[place] for place in sorted(measures)]
-        last = ordered[-1][1]
-        low, high = _bounds(last)
-        assert isinstance(last.value, Quantity)
-        series.append(
-            Series(
-                key=key,
-                name=last.code.label or last.name,
-                unit=last.value.unit,
-                low=low,
-                high=high,
-                measures=tuple(measure for measure, _ in ordered),
+    for key, results in analyses.items():
+        ordered = [results[place] for place in sorted(results)]
+        last = ordered[-1][0]
+        measures = tuple(
+            Measure(
+                day=result.day,
+                value=result.value,
+                written=result.written,
+                interpretation=result.interpretation,
+                document=document,
             )
+            for result, document in ordered
         )
+        series.append(Series(key=key, name=last.name, unit=last.unit, low=last.low, high=last.high, measures=measures))
     return sorted(series, key=lambda one: one.name.casefold())
 
 
 def profile_of(
-    readings: Iterable[tuple[DocumentEntry, Reading]], remarks: Sequence[CitizenLine] = ()
+    found: Iterable[tuple[DocumentEntry, Facts]], remarks: Sequence[CitizenLine] = ()
 ) -> dict[ProfileKind, list[ProfileLine]]:
     """The medical profile: each fact once, from the newest document that says it, with the citizen's own lines."""
     said = {remark.about: remark for remark in remarks if remark.about}
     lines: dict[ProfileKind, dict[str, ProfileLine]] = {kind: {} for kind in ProfileKind}
-    for entry, reading in readings:
-        for kind, name, detail, day in _facts(reading.content):
-            if not name:
+    for entry, facts in found:
+        for fact in facts.profile:
+            key = _line_key(fact.kind, fact.name, fact.day if fact.kind is ProfileKind.VACCINATION else "")
+            if key in lines[fact.kind]:
                 continue
-            key = _line_key(kind, name, day if kind is ProfileKind.VACCINATION else "")
             remark = said.get(key)
-            lines[kind].setdefault(
-                key,
-                ProfileLine(
-                    key=key,
-                    kind=kind,
-                    name=name,
-                    detail=detail,
-                    day=day,
-                    document=entry.unique_id,
-                    source=entry.title,
-                    remark=remark.detail if remark else "",
-                    is_disputed=remark.is_disputed if remark else False,
-                ),
+            lines[fact.kind][key] = ProfileLine(
+                key=key,
+                kind=fact.kind,
+                name=fact.name,
+                detail=fact.detail,
+                day=fact.day,
+                document=entry.unique_id,
+                source=entry.title,
+                remark=remark.detail if remark else "",
+                is_disputed=remark.is_disputed if remark else False,
             )
     for own in remarks:
         if not own.about:
             line = ProfileLine(key=str(own.id), kind=own.kind, name=own.name, detail=own.detail, day=own.day)
             lines[own.kind][line.key] = line
-    return {kind: sorted(found.values(), key=lambda line: line.day, reverse=True) for kind, found in lines.items()}
+    return {kind: sorted(kept.values(), key=lambda line: line.day, reverse=True) for kind, kept in lines.items()}
 
 
-def _facts(content: ClinicalContent) -> Iterable[tuple[ProfileKind, str, str, str]]:
+def _results(content: ClinicalContent, act: date | None) -> Iterable[Result]:
+    for observation in (*content.results, *content.vital_signs):
+        quantity = observation.value
+        value = _float(quantity) if isinstance(quantity, Quantity) else None
+        day = _day_of(observation.time) or act
+        name = observation.code.label or observation.name
+        if value is None or day is None or observation.status != "completed" or not (observation.code.code or name):
+            continue
+        assert isinstance(quantity, Quantity)
+        low, high = _bounds(observation)
+        yield Result(
+            analysis=f"{observation.code.code or name}|{observation.code.system}|{quantity.unit}",
+            name=name,
+            unit=quantity.unit,
+            low=low,
+            high=high,
+            day=day,
+            value=value,
+            written=f"{quantity.value.replace('.', ',')} {quantity.unit}".strip(),
+            interpretation=_interpretation(observation, value, low, high),
+        )
+
+
+def _facts(content: ClinicalContent) -> Iterable[Fact]:
+    return (Fact(*fact) for fact in _said(content) if fact[1])
+
+
+def _said(content: ClinicalContent) -> Iterable[tuple[ProfileKind, str, str, str]]:
     for problem in content.problems:
         if not problem.is_negated:
             kind = ProfileKind.HISTORY if _is_past(problem) else ProfileKind.ILLNESS
@@ -190,30 +197,11 @@ def _line_key(kind: ProfileKind, name: str, day: str) -> str:
     return hashlib.sha256(f"{kind}|{name.casefold()}|{day}".encode()).hexdigest()[:24]
 
 
-def _measured(content: ClinicalContent) -> Iterable[Observation]:
-    for result in (*content.results, *content.vital_signs):
-        is_measure = isinstance(result.value, Quantity) and result.value.number() is not None
-        if is_measure and result.status == "completed" and (result.code.code or result.name):
-            yield result
-
-
-def _series_key(result: Observation) -> str:
-    assert isinstance(result.value, Quantity)
-    return f"{result.code.code or result.name}|{result.code.system}|{result.value.unit}"
-
-
-def _interpretation(result: Observation) -> str:
+def _interpretation(result: Observation, value: float, low: float | None, high: float | None) -> str:
     code = result.interpretation.code if result.interpretation else ""
-    if code in _LOW:
+    if code in _LOW or (code not in _HIGH and low is not None and value < low):
         return "bas"
-    if code in _HIGH:
-        return "élevé"
-    low, high = _bounds(result)
-    assert isinstance(result.value, Quantity)
-    value = _float(result.value) or 0.0
-    if low is not None and value < low:
-        return "bas"
-    return "élevé" if high is not None and value > high else ""
+    return "élevé" if code in _HIGH or (high is not None and value > high) else ""
 
 
 def _bounds(result: Observation) -> tuple[float | None, float | None]:

@@ -1,30 +1,41 @@
--- name: put_reading
--- Keeps what a document says; reading it again replaces it.
-INSERT INTO reading_document (patient_key, unique_id, terms, results, has_profile, sealed)
-VALUES (:patient_key, :unique_id, :terms, :results, :has_profile, :sealed)
-ON CONFLICT (patient_key, unique_id) DO UPDATE SET terms = excluded.terms, results = excluded.results,
-    has_profile = excluded.has_profile, sealed = excluded.sealed;
+-- name: put_document
+-- Keeps the words and the text of a document; reading it again replaces them.
+INSERT INTO reading_document (patient_key, unique_id, index_id, terms, sealed_text)
+VALUES (:patient_key, :unique_id, :index_id, :terms, :sealed_text)
+ON CONFLICT (patient_key, unique_id) DO UPDATE SET index_id = excluded.index_id, terms = excluded.terms,
+    sealed_text = excluded.sealed_text;
 
 -- name: find_by_terms
 -- Documents of a patient that hold all the terms.
-SELECT unique_id FROM reading_document WHERE patient_key = :patient_key AND terms @> :terms;
-
--- name: find_by_result
--- Documents of a patient with a result of one of the analyses; all with any result if none is given.
 SELECT unique_id FROM reading_document
-WHERE patient_key = :patient_key AND (results && :results OR (cardinality(:results::bigint[]) = 0 AND results <> '{}'));
+WHERE patient_key = :patient_key AND index_id = :index_id AND terms @> :terms;
 
--- name: find_profile
--- Documents of a patient that say something for the medical profile.
-SELECT unique_id FROM reading_document WHERE patient_key = :patient_key AND has_profile;
+-- name: find_unread
+-- Which of these documents were not read yet, in the order given.
+SELECT w.unique_id FROM unnest(:unique_ids::text[]) WITH ORDINALITY w (unique_id, place)
+WHERE NOT EXISTS (SELECT FROM reading_document d
+    WHERE d.patient_key = :patient_key AND d.unique_id = w.unique_id AND d.index_id = :index_id)
+ORDER BY w.place;
 
--- name: read_sealed
--- What documents of a patient say, sealed.
-SELECT unique_id, sealed FROM reading_document WHERE patient_key = :patient_key AND unique_id = ANY(:unique_ids);
+-- name: find_texts
+-- Texts of documents, sealed.
+SELECT unique_id, sealed_text FROM reading_document
+WHERE patient_key = :patient_key AND index_id = :index_id AND unique_id = ANY(:unique_ids);
 
--- name: list_read
--- Which of these documents were read.
-SELECT unique_id FROM reading_document WHERE patient_key = :patient_key AND unique_id = ANY(:unique_ids);
+-- name: find_digest
+-- Results and facts of a patient, sealed; nothing if the key died with which they were.
+SELECT sealed FROM reading_digest WHERE patient_key = :patient_key AND index_id = :index_id;
+
+-- name: lock_digest
+-- The digest of a patient, of which the caller is the only one to write until the transaction ends.
+INSERT INTO reading_digest (patient_key, index_id, sealed) VALUES (:patient_key, :index_id, '')
+ON CONFLICT (patient_key) DO UPDATE SET index_id = excluded.index_id,
+    sealed = CASE WHEN reading_digest.index_id = excluded.index_id THEN reading_digest.sealed ELSE '' END
+RETURNING sealed;
+
+-- name: put_digest
+-- Keeps the digest of a patient.
+UPDATE reading_digest SET sealed = :sealed WHERE patient_key = :patient_key;
 
 -- name: put_line
 -- Keeps a line of the citizen; writing it again replaces it.

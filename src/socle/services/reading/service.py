@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID, uuid4
 
 import msgspec
@@ -13,31 +14,34 @@ from socle.platform.actor import Actor, ActorKind, AuthenticationMode
 from socle.platform.audit import Action, AuditEvent, Subject
 from socle.platform.base import Base
 from socle.platform.database import Connection, Queries
+from socle.platform.keys import Unreadable
 from socle.platform.patient_key import patient_key
-from socle.services.dmp.domain import FIRST_PAGE, DocumentFilter, Door, FindDocuments, Page, Retrieved
+from socle.services.dmp.domain import FIRST_PAGE, DocumentFilter, Door, FindDocuments, FoundPage, Page, Retrieved
 from socle.services.dmp.service import DmpService
 from socle.services.reading.domain import (
     CatchUp,
     CitizenLine,
+    Facts,
     Found,
     Hit,
     ProfileKind,
     ProfileLine,
-    Reading,
     Series,
 )
-from socle.services.reading.extract import has_profile, profile_of, read_document, result_keys, series_of
+from socle.services.reading.extract import profile_of, read_document, series_of
 from socle.services.reading.words import excerpt, hash_term, terms_of
 from socle.standards.errors import Forbidden, Text
 from socle.standards.ids.ins import Ins
-from socle.standards.xds.model import DocumentEntry, Status
+from socle.standards.xds.model import DocumentEntry, RegistryObjects, Status
 
 QUERIES = Queries("socle.services.reading")
 
-#: Most documents of which one answer is made: a page, a set of curves, a profile.
-_MOST_DOCUMENTS = 1000
-#: Most documents read at once because nobody had read them yet.
+#: Most documents of which one set of curves or one profile is made, newest first: the DMP's largest page.
+_MOST_DOCUMENTS = 5000
+#: Most documents read at once because nobody had read them yet; the others are left to a job.
 _MOST_UNREAD = 50
+_DIGEST = msgspec.msgpack.Decoder(dict[str, Facts])
+_DIGEST_CONTEXT = b"reading-digest"
 _CURRENT = (Status.APPROVED, Status.ARCHIVED)
 _OWNERS = frozenset({ActorKind.PATIENT, ActorKind.REPRESENTATIVE, ActorKind.DELEGATE})
 _ALL_CURRENT = DocumentFilter(statuses=_CURRENT)
@@ -65,43 +69,25 @@ class ReadingService:
         if not wanted:
             return Found()
         key = patient_key(ins)
-        await self._read_unread(actor, ins, door)
         index_key = await self._base.objects.rings.index_key(key)
-        async with self._base.database.connection() as connection:
-            rows = await QUERIES["find_by_terms"].rows(
-                connection, patient_key=key, terms=[hash_term(index_key, term) for term in wanted]
-            )
-        if not rows:
-            return Found()
-        narrowed = msgspec.structs.replace(among, unique_ids=tuple(row["unique_id"] for row in rows))
-        found = await self._dmp.search(actor, FindDocuments(patient=ins, filter=narrowed), page, door=door)
-        readings = await self._readings(key, found.objects.documents)
-        return Found(
-            tuple(Hit(entry, excerpt(reading.text, wanted)) for entry, reading in readings), found.next, found.total
-        )
+        terms = [hash_term(index_key, term) for term in wanted]
+        found = await self._find(actor, ins, terms, among, page, door)
+        if await self._read_unread(key):
+            found = await self._find(actor, ins, terms, among, page, door)
+        texts = await self._texts(key, [entry.unique_id for entry in found.objects.documents])
+        hits = tuple(Hit(entry, excerpt(texts.get(entry.unique_id, ""), wanted)) for entry in found.objects.documents)
+        return Found(hits, found.next, found.total)
 
-    async def results(self, actor: Actor, ins: Ins, series_key: str = "", *, door: Door = Door.PORTAL) -> list[Series]:
-        """The analyses over time that visible documents hold: all, or the one whose ``Series.key`` is given."""
-        key = patient_key(ins)
-        await self._read_unread(actor, ins, door)
-        index_key = await self._base.objects.rings.index_key(key)
-        wanted = [hash_term(index_key, series_key)] if series_key else []
-        async with self._base.database.connection() as connection:
-            rows = await QUERIES["find_by_result"].rows(connection, patient_key=key, results=wanted)
-        series = series_of(await self._visible(actor, ins, [row["unique_id"] for row in rows], door))
-        return [one for one in series if not series_key or one.key == series_key]
+    async def results(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> list[Series]:
+        """The analyses over time that visible documents hold."""
+        return series_of(await self._visible(actor, ins, lambda facts: bool(facts.results), door))
 
     async def profile(
         self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL
     ) -> dict[ProfileKind, list[ProfileLine]]:
         """The medical profile: what visible documents say and what the citizen wrote, each line with its source."""
-        key = patient_key(ins)
-        await self._read_unread(actor, ins, door)
-        async with self._base.database.connection() as connection:
-            rows = await QUERIES["find_profile"].rows(connection, patient_key=key)
-        readings = await self._visible(actor, ins, [row["unique_id"] for row in rows], door)
-        async with self._base.database.connection() as connection:
-            return profile_of(readings, await self._lines(connection, key))
+        found = await self._visible(actor, ins, lambda facts: bool(facts.profile), door)
+        return profile_of(found, await self._lines(patient_key(ins)))
 
     async def write_line(self, actor: Actor, ins: Ins, line: CitizenLine) -> None:
         """Keeps a line that the citizen (or who acts for them) wrote. Raises ``Forbidden`` for anybody else."""
@@ -124,95 +110,136 @@ class ReadingService:
         """A line of the citizen's, of now."""
         return msgspec.convert({"id": uuid4(), "kind": kind, "at": self._base.clock(), **values}, CitizenLine)
 
-    async def _index(self, key: UUID, found: Retrieved) -> None:
-        unique_id = found.entry.unique_id
-        reading = await asyncio.to_thread(read_document, found.content, found.entry.title)
-        rings = self._base.objects.rings
-        index_key = await rings.index_key(key)
-        sealed = await rings.seal(key, b"reading" + unique_id.encode(), msgspec.msgpack.encode(reading))
+    async def catch_up(self, key: UUID) -> None:
+        """Reads all that is unread of one patient."""
+        while await self._read_some(key):
+            pass
+
+    async def _read_unread(self, key: UUID) -> bool:
+        """Reads the newest documents that were not read yet, so that what was just accepted is found.
+
+        Older ones are left to a job. Returns whether there was anything to read.
+        """
+        left = await self._read_some(key)
+        if left > _MOST_UNREAD:
+            async with self._base.database.transaction() as connection:
+                await self._base.jobs.enqueue(
+                    connection, "reading.catch_up", CatchUp(key), dedupe_key=f"reading.catch_up:{key}"
+                )
+        return left > 0
+
+    async def _read_some(self, key: UUID) -> int:
+        """Reads up to ``_MOST_UNREAD`` unread documents, newest first; returns how many were unread before."""
+        current = await self._dmp.list_to_index(key)
+        index_key = await self._base.objects.rings.index_key(key)
         async with self._base.database.connection() as connection:
-            await QUERIES["put_reading"].execute(
-                connection,
-                patient_key=key,
-                unique_id=unique_id,
-                terms=sorted(hash_term(index_key, term) for term in terms_of(reading.text)),
-                results=sorted(hash_term(index_key, result) for result in result_keys(reading.content)),
-                has_profile=has_profile(reading.content),
-                sealed=sealed,
+            rows = await QUERIES["find_unread"].rows(
+                connection, patient_key=key, index_id=_index_id(index_key), unique_ids=current
             )
+        wanted = [row["unique_id"] for row in rows[:_MOST_UNREAD]]
+        if wanted:
+            await self._keep(key, index_key, await self._dmp.read_to_index(key, wanted))
+        return len(rows)
+
+    async def _keep(self, key: UUID, index_key: bytes, documents: Sequence[Retrieved]) -> None:
+        """Reads ``documents`` and keeps, sealed, what they say."""
+        rings = self._base.objects.rings
+        read = {}
+        kept = []
+        for found in documents:
+            entry = found.entry
+            act = entry.service_start_time or entry.creation_time
+            reading = await asyncio.to_thread(read_document, found.content, entry.title, act)
+            read[entry.unique_id] = reading.facts
+            kept.append(
+                {
+                    "patient_key": key,
+                    "unique_id": entry.unique_id,
+                    "index_id": _index_id(index_key),
+                    "terms": sorted(hash_term(index_key, term) for term in terms_of(reading.text)),
+                    "sealed_text": await rings.seal(key, _text_context(entry.unique_id), reading.text.encode()),
+                }
+            )
+        async with self._base.database.transaction() as connection:
+            row = await QUERIES["lock_digest"].row(connection, patient_key=key, index_id=_index_id(index_key))
+            assert row is not None
+            digest = await self._open_digest(key, row["sealed"], connection)
+            stated = {unique_id: facts for unique_id, facts in read.items() if facts != Facts()}
+            sealed = await rings.seal(key, _DIGEST_CONTEXT, msgspec.msgpack.encode(digest | stated))
+            await QUERIES["put_digest"].execute(connection, patient_key=key, sealed=sealed)
+            await QUERIES["put_document"].execute_many(connection, kept)
 
     async def _visible(
-        self, actor: Actor, ins: Ins, unique_ids: list[str], door: Door
-    ) -> list[tuple[DocumentEntry, Reading]]:
-        """The documents among ``unique_ids`` that the DMP shows to ``actor``, newest first, with what they say."""
+        self, actor: Actor, ins: Ins, is_wanted: Callable[[Facts], bool], door: Door
+    ) -> list[tuple[DocumentEntry, Facts]]:
+        """The documents that the DMP shows to ``actor`` and whose facts are wanted, newest first."""
+        found = await self._stating(actor, ins, is_wanted, door)
+        return await self._stating(actor, ins, is_wanted, door) if await self._read_unread(patient_key(ins)) else found
+
+    async def _stating(
+        self, actor: Actor, ins: Ins, is_wanted: Callable[[Facts], bool], door: Door
+    ) -> list[tuple[DocumentEntry, Facts]]:
+        digest = await self._digest(patient_key(ins))
+        wanted = [unique_id for unique_id, facts in digest.items() if is_wanted(facts)]
+        page = Page(size=_MOST_DOCUMENTS, with_total=False)
+        found = await self._narrow(actor, ins, wanted, _ALL_CURRENT, page, door)
+        return [(entry, digest[entry.unique_id]) for entry in found.objects.documents]
+
+    async def _find(
+        self, actor: Actor, ins: Ins, terms: Sequence[int], among: DocumentFilter, page: Page, door: Door
+    ) -> FoundPage:
+        key = patient_key(ins)
+        index_id = _index_id(await self._base.objects.rings.index_key(key))
+        async with self._base.database.connection() as connection:
+            rows = await QUERIES["find_by_terms"].rows(connection, patient_key=key, index_id=index_id, terms=terms)
+        return await self._narrow(actor, ins, [row["unique_id"] for row in rows], among, page, door)
+
+    async def _narrow(
+        self, actor: Actor, ins: Ins, unique_ids: Sequence[str], among: DocumentFilter, page: Page, door: Door
+    ) -> FoundPage:
+        """Those of ``unique_ids`` that the DMP shows to ``actor``. It decides, and traces, even if there are none."""
         if not unique_ids:
-            return []
-        query = FindDocuments(patient=ins, filter=DocumentFilter(statuses=_CURRENT, unique_ids=tuple(unique_ids)))
-        page = await self._dmp.search(actor, query, Page(size=_MOST_DOCUMENTS, with_total=False), door=door)
-        return await self._readings(patient_key(ins), page.objects.documents)
+            query = FindDocuments(patient=ins, filter=among)
+            await self._dmp.search(actor, query, Page(size=0, with_total=False), door=door)
+            return FoundPage(objects=RegistryObjects(), total=0)
+        query = FindDocuments(patient=ins, filter=msgspec.structs.replace(among, unique_ids=tuple(unique_ids)))
+        return await self._dmp.search(actor, query, page, door=door)
 
-    async def _readings(self, key: UUID, entries: Sequence[DocumentEntry]) -> list[tuple[DocumentEntry, Reading]]:
-        """What those of ``entries`` that were read say."""
+    async def _digest(self, key: UUID) -> dict[str, Facts]:
+        index_key = await self._base.objects.rings.index_key(key)
         async with self._base.database.connection() as connection:
-            rows = await QUERIES["read_sealed"].rows(
-                connection, patient_key=key, unique_ids=[entry.unique_id for entry in entries]
-            )
-            sealed = {row["unique_id"]: row["sealed"] for row in rows}
-            found = []
-            for entry in entries:
-                if entry.unique_id in sealed:
-                    context = b"reading" + entry.unique_id.encode()
-                    opened = await self._base.objects.rings.open(key, context, sealed[entry.unique_id], connection)
-                    found.append((entry, msgspec.msgpack.decode(opened, type=Reading)))
-        return found
+            row = await QUERIES["find_digest"].row(connection, patient_key=key, index_id=_index_id(index_key))
+            return await self._open_digest(key, row["sealed"] if row else b"", connection)
 
-    async def _read_unread(self, actor: Actor, ins: Ins, door: Door) -> None:
-        """Reads the newest visible documents that were not read yet, so that what was just accepted is found.
+    async def _open_digest(self, key: UUID, sealed: bytes, connection: Connection) -> dict[str, Facts]:
+        if not sealed:
+            return {}
+        return _DIGEST.decode(await self._base.objects.rings.open(key, _DIGEST_CONTEXT, sealed, connection))
 
-        What is older is read by a job, asked for when the first document of a record is found unread.
-        """
-        query = FindDocuments(patient=ins, filter=_ALL_CURRENT)
-        page = await self._dmp.search(actor, query, Page(size=_MOST_UNREAD, with_total=False), door=door)
-        unread = await self._unread(patient_key(ins), [entry.unique_id for entry in page.objects.documents])
-        if unread:
-            await self.read(patient_key(ins), unread)
-        if page.next and len(unread) == len(page.objects.documents):
-            async with self._base.database.transaction() as connection:
-                request = CatchUp(actor, ins, page.next)
-                await self._base.jobs.enqueue(
-                    connection, "reading.catch_up", request, dedupe_key=f"reading.catch_up:{patient_key(ins)}"
-                )
-
-    async def catch_up(self, request: CatchUp) -> None:
-        """Reads what the actor of ``request`` sees beyond the first page, until everything was read."""
-        after = request.after
-        query = FindDocuments(patient=request.ins, filter=_ALL_CURRENT)
-        while after:
-            page = await self._dmp.search(
-                request.actor, query, Page(size=_MOST_UNREAD, after=after, with_total=False), door=Door.JOB
-            )
-            key = patient_key(request.ins)
-            await self.read(key, await self._unread(key, [entry.unique_id for entry in page.objects.documents]))
-            after = page.next
-
-    async def read(self, key: UUID, unique_ids: Sequence[str]) -> None:
-        """Reads these documents of one patient and keeps, sealed, what they say."""
-        for found in await self._dmp.read_to_index(key, unique_ids):
-            await self._index(key, found)
-
-    async def _unread(self, key: UUID, unique_ids: Sequence[str]) -> list[str]:
+    async def _texts(self, key: UUID, unique_ids: Sequence[str]) -> dict[str, str]:
+        rings = self._base.objects.rings
+        index_id = _index_id(await rings.index_key(key))
         async with self._base.database.connection() as connection:
-            rows = await QUERIES["list_read"].rows(connection, patient_key=key, unique_ids=list(unique_ids))
-        known = {row["unique_id"] for row in rows}
-        return [unique_id for unique_id in unique_ids if unique_id not in known]
+            rows = await QUERIES["find_texts"].rows(
+                connection, patient_key=key, index_id=index_id, unique_ids=list(unique_ids)
+            )
+            return {
+                row["unique_id"]: (
+                    await rings.open(key, _text_context(row["unique_id"]), row["sealed_text"], connection)
+                ).decode()
+                for row in rows
+            }
 
-    async def _lines(self, connection: Connection, key: UUID) -> list[CitizenLine]:
+    async def _lines(self, key: UUID) -> list[CitizenLine]:
         lines = []
-        for row in await QUERIES["list_lines"].rows(connection, patient_key=key):
-            opened = await self._base.objects.rings.open(
-                key, b"citizen-line" + row["id"].bytes, row["sealed"], connection
-            )
-            lines.append(msgspec.msgpack.decode(opened, type=CitizenLine))
+        async with self._base.database.connection() as connection:
+            for row in await QUERIES["list_lines"].rows(connection, patient_key=key):
+                # What was sealed by a key that was destroyed is gone: the record was destroyed and opened anew.
+                with contextlib.suppress(Unreadable):
+                    opened = await self._base.objects.rings.open(
+                        key, b"citizen-line" + row["id"].bytes, row["sealed"], connection
+                    )
+                    lines.append(msgspec.msgpack.decode(opened, type=CitizenLine))
         return lines
 
     async def _own_key(self, actor: Actor, ins: Ins) -> UUID:
@@ -227,6 +254,15 @@ class ReadingService:
         # The DMP refuses those whose mandate ended.
         await self._dmp.record_status(actor, ins, door=Door.PORTAL)
         return patient_key(ins)
+
+
+def _index_id(index_key: bytes) -> int:
+    """A name for ``index_key`` that tells nothing of it."""
+    return hash_term(index_key, "")
+
+
+def _text_context(unique_id: str) -> bytes:
+    return b"reading-text" + unique_id.encode()
 
 
 def _written(actor: Actor, key: UUID, line_id: UUID, action: Action) -> AuditEvent:

@@ -13,7 +13,7 @@ from socle.services.reading.service import ReadingService
 
 async def catch_up(service: ReadingService, payload: bytes) -> None:
     """Reads what was not read yet."""
-    await service.catch_up(msgspec.json.decode(payload, type=CatchUp))
+    await service.catch_up(msgspec.json.decode(payload, type=CatchUp).patient_key)
 
 
 TASKS: Final[dict[str, Callable[[ReadingService, bytes], Awaitable[None]]]] = {"reading.catch_up": catch_up}
