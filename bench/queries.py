@@ -4,7 +4,7 @@
 
 Loads made-up entries by COPY (100 for each patient, and one patient with 5,000), then asks the service as a doctor and
 as a dentist would, with the event loop and the collector of the servers. Prints a table and writes raw figures with the
-machine and the date; the CPU time is that of the service, without the database's. A million entries take some minutes to
+machine and the date; the CPU time is that of the service, without the database. A million entries take minutes to
 load and 3 GB of disk.
 """
 
