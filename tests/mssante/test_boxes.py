@@ -179,7 +179,7 @@ async def test_an_address_is_never_given_twice(service: MssanteService) -> None:
     await service.office.accept(an_envelope(paul.address), a_message())
     await service.change_state(BASE_ACTOR, paul.address, MailboxState.CLOSED)
     service.base.clock.move(timedelta(days=91))  # type: ignore[attr-defined]
-    assert (await service.sweep())["purged"] == 1
+    assert (await service.upkeep.sweep())["purged"] == 1
     assert await service.rooms.rows(paul.key, 1) == []
     with pytest.raises(Conflict):
         await service.create(BASE_ACTOR, a_box("paul"))

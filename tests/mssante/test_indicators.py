@@ -60,7 +60,7 @@ async def test_an_idle_box_is_suspended_and_old_traces_are_forgotten(service: Ms
     await service.create(BASE_ACTOR, make_box("lea"))
     await service.office.accept(an_envelope(f"lea@{DOMAIN}"), f"From: lea@{DOMAIN}\r\n\r\nx\r\n".encode())
     service.base.clock.move(timedelta(days=600))  # type: ignore[attr-defined]
-    done = await service.sweep()
+    done = await service.upkeep.sweep()
     assert (done["suspended"], done["traces_forgotten"]) == (1, 2)
     assert (await service.find(f"lea@{DOMAIN}")).state is MailboxState.SUSPENDED
-    assert await service.traces() == []
+    assert await service.upkeep.traces() == []

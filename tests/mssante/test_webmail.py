@@ -57,7 +57,7 @@ async def test_a_document_sent_is_read_byte_identical_and_its_receipts_come_back
         submission_time="20260302081500",
     )
     archive = write_xdm((submission,), Sender(name="Léa"))
-    receipt, message_id = await service.webmail.send(
+    receipt, message_id = await service.outbox.send(
         lea,
         NewMail(
             to=(f"paul@{DOMAIN}",),
@@ -80,8 +80,8 @@ async def test_a_document_sent_is_read_byte_identical_and_its_receipts_come_back
     [opened] = await service.webmail.read_thread(paul, line.thread)
     assert [document for _, document in opened.documents] == [content]
     assert opened.findings == ()
-    assert await service.webmail.send_receipt(paul, opened.folder_id, opened.uid)
-    assert not await service.webmail.send_receipt(paul, opened.folder_id, opened.uid)
+    assert await service.outbox.send_receipt(paul, opened.folder_id, opened.uid)
+    assert not await service.outbox.send_receipt(paul, opened.folder_id, opened.uid)
     while await Relay(service, None).work_once():
         pass
     notices = await service.webmail.notices(lea, message_id)
@@ -92,9 +92,9 @@ async def test_the_same_act_is_sent_once(service: MssanteService) -> None:
     lea = await a_session(service, "lea")
     paul = await a_session(service, "paul", "899700000002")
     new = NewMail(to=(f"paul@{DOMAIN}",), subject="a", text="b", send_id="act-1")
-    first, _ = await service.webmail.send(lea, new)
+    first, _ = await service.outbox.send(lea, new)
     service.base.clock.move(timedelta(minutes=5))  # type: ignore[attr-defined]
-    again, _ = await service.webmail.send(lea, new)
+    again, _ = await service.outbox.send(lea, new)
     assert (first.delivered, again.repeated) == ((f"paul@{DOMAIN}",), (f"paul@{DOMAIN}",))
     assert len(await service.webmail.list_threads(paul)) == 1
     assert len(await service.webmail.list_threads(lea, "Envoyés")) == 1
@@ -103,11 +103,11 @@ async def test_the_same_act_is_sent_once(service: MssanteService) -> None:
 async def test_an_answer_joins_its_thread(service: MssanteService) -> None:
     lea = await a_session(service, "lea")
     paul = await a_session(service, "paul", "899700000002")
-    _, first = await service.webmail.send(lea, NewMail(to=(f"paul@{DOMAIN}",), subject="Avis", text="?"))
+    _, first = await service.outbox.send(lea, NewMail(to=(f"paul@{DOMAIN}",), subject="Avis", text="?"))
     answer = NewMail(
         to=(f"lea@{DOMAIN}",), subject="Re: Avis", text="Oui, examen.", in_reply_to=first, references=(first,)
     )
-    await service.webmail.send(paul, answer)
+    await service.outbox.send(paul, answer)
     [line] = await service.webmail.list_threads(lea)
     thread = await service.webmail.read_thread(lea, line.thread)
     assert [message.mail.subject for message in thread] == ["Avis", "Re: Avis"]
@@ -120,19 +120,19 @@ async def test_a_citizen_answers_only_who_wrote_and_only_light_things(service: M
     lea = await a_session(service, "lea")
     to_lea = NewMail(to=(f"lea@{DOMAIN}",), subject="Question", text="?")
     with pytest.raises(SocleError):
-        await service.webmail.send(citizen, to_lea)
-    await service.webmail.send(lea, NewMail(to=(PATIENT_ADDRESS,), subject="Bonjour", text="x"))
-    assert await service.webmail.may_answer(citizen, f"lea@{DOMAIN}")
-    receipt, _ = await service.webmail.send(citizen, to_lea)
+        await service.outbox.send(citizen, to_lea)
+    await service.outbox.send(lea, NewMail(to=(PATIENT_ADDRESS,), subject="Bonjour", text="x"))
+    assert await service.outbox.may_answer(citizen, f"lea@{DOMAIN}")
+    receipt, _ = await service.outbox.send(citizen, to_lea)
     assert receipt.delivered == (f"lea@{DOMAIN}",)
     assert [line.is_with_citizen for line in await service.webmail.list_threads(lea)] == [True]
     archive = Attachment("a.zip", "application/zip", b"PK")
     with pytest.raises(InvalidContent):
-        await service.webmail.send(citizen, msgspec.structs.replace(to_lea, attachments=(archive,)))
-    await service.webmail.send(lea, NewMail(to=(PATIENT_ADDRESS,), subject="Fin", text="x", closes_exchange=True))
+        await service.outbox.send(citizen, msgspec.structs.replace(to_lea, attachments=(archive,)))
+    await service.outbox.send(lea, NewMail(to=(PATIENT_ADDRESS,), subject="Fin", text="x", closes_exchange=True))
     with pytest.raises(SocleError):
-        await service.webmail.send(citizen, to_lea)
-    assert await service.webmail.contacts(citizen, "") == []
+        await service.outbox.send(citizen, to_lea)
+    assert await service.outbox.contacts(citizen, "") == []
 
 
 class AlwaysInfected:
@@ -143,18 +143,18 @@ class AlwaysInfected:
 async def test_what_the_pages_send_is_scanned_and_stays_in_the_trust_space(service: MssanteService) -> None:
     lea = await a_session(service, "lea")
     with pytest.raises(SocleError, match="MSS-not-listed"):
-        await service.webmail.send(lea, NewMail(to=("x@gmail.com",), subject="a", text="b"))
+        await service.outbox.send(lea, NewMail(to=("x@gmail.com",), subject="a", text="b"))
     service.office.antivirus = AlwaysInfected()
     with pytest.raises(SocleError, match="MSS-virus"):
-        await service.webmail.send(lea, NewMail(to=(f"lea@{DOMAIN}",), subject="a", text="b"))
-    assert [row["signature"] for row in await service.quarantine()] == ["Eicar-Signature"]
+        await service.outbox.send(lea, NewMail(to=(f"lea@{DOMAIN}",), subject="a", text="b"))
+    assert [row["signature"] for row in await service.upkeep.quarantine()] == ["Eicar-Signature"]
     assert await service.webmail.list_threads(lea, "Envoyés") == []
 
 
 async def test_a_draft_is_replaced_then_deleted(service: MssanteService) -> None:
     lea = await a_session(service, "lea")
-    first = await service.webmail.save_draft(lea, NewMail(to=(), subject="v1", text="x"))
-    second = await service.webmail.save_draft(lea, NewMail(to=(), subject="v2", text="x"), replaces=first)
+    first = await service.outbox.save_draft(lea, NewMail(to=(), subject="v1", text="x"))
+    second = await service.outbox.save_draft(lea, NewMail(to=(), subject="v2", text="x"), replaces=first)
     assert [line.subject for line in await service.webmail.list_threads(lea, "Brouillons")] == ["v2"]
     folder = next(folder for folder, _ in await service.webmail.folders(lea) if folder.special_use == "\\Drafts")
     await service.webmail.delete(lea, folder.id, [second])
@@ -169,7 +169,7 @@ async def test_a_reader_without_the_right_to_send_cannot(service: MssanteService
     actor = Actor(kind=ActorKind.PROFESSIONAL, id="899700000009", name="X", authentication=AuthenticationMode.DIRECTE)
     session = await service.access.of_actor(f"cardio@{DOMAIN}", actor)
     with pytest.raises(Forbidden):
-        await service.webmail.send(session, NewMail(to=(f"cardio@{DOMAIN}",), subject="a", text="b"))
+        await service.outbox.send(session, NewMail(to=(f"cardio@{DOMAIN}",), subject="a", text="b"))
     with pytest.raises(NotFound):
         await service.webmail.read(session, 1, 99)
     with pytest.raises(NotFound):
@@ -179,7 +179,7 @@ async def test_a_reader_without_the_right_to_send_cannot(service: MssanteService
 async def test_every_reading_is_an_audit_event_of_the_patient(service: MssanteService) -> None:
     citizen = await a_citizen(service)
     lea = await a_session(service, "lea")
-    await service.webmail.send(lea, NewMail(to=(PATIENT_ADDRESS,), subject="Bonjour", text="x"))
+    await service.outbox.send(lea, NewMail(to=(PATIENT_ADDRESS,), subject="Bonjour", text="x"))
     [line] = await service.webmail.list_threads(citizen)
     await service.webmail.read_thread(citizen, line.thread)
     async with service.base.database.connection() as connection:

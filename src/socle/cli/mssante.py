@@ -130,7 +130,7 @@ def queue(
     json: Json = False,
 ) -> None:
     """Montre ce qui attend un autre opérateur."""
-    rows = _run(data, lambda service: service.queue(retry=retry))
+    rows = _run(data, lambda service: service.upkeep.queue(retry=retry))
     lines = [
         f"{row['recipient']:<45} depuis {row['queued_at']:%d/%m %H:%M}, essai {row['attempts']} : {row['last_reply']}"
         for row in rows
@@ -163,7 +163,7 @@ def traces(
     *, mailbox: str = "", since: date | None = None, count: int = 100, data: Data = None, json: Json = False
 ) -> None:
     """Montre les traces de l'opérateur, les plus récentes d'abord. Jamais de contenu."""
-    rows = _run(data, lambda service: service.traces(mailbox=mailbox, since=since, count=count))
+    rows = _run(data, lambda service: service.upkeep.traces(mailbox=mailbox, since=since, count=count))
     lines = [
         f"{row['happened_at']:%d/%m/%Y %H:%M:%S} {row['action']:<8} {row['mailbox']} {row['peer']} {row['reply']}"
         for row in rows
@@ -201,7 +201,7 @@ def connections(*, data: Data = None, json: Json = False) -> None:
 @app.command
 def quarantine(*, count: int = 100, data: Data = None, json: Json = False) -> None:
     """Liste les messages infectés gardés à part."""
-    rows = _run(data, lambda service: service.quarantine(count=count))
+    rows = _run(data, lambda service: service.upkeep.quarantine(count=count))
     lines = [f"{row['found_at']:%d/%m/%Y %H:%M} {row['signature']} de {row['sender']}" for row in rows]
     _print(rows, "\n".join(lines) or "Rien en quarantaine.", json=json)
 
@@ -209,7 +209,7 @@ def quarantine(*, count: int = 100, data: Data = None, json: Json = False) -> No
 @app.command
 def sweep(*, data: Data = None, json: Json = False) -> None:
     """Fait maintenant le travail du jour : suspensions, destructions, oubli des traces anciennes."""
-    done = _run(data, lambda service: service.sweep())
+    done = _run(data, lambda service: service.upkeep.sweep())
     _print(done, ", ".join(f"{name} : {value}" for name, value in done.items()), json=json)
 
 

@@ -73,6 +73,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_whitelist: str = ""
     #: JSON file ``{"domain": {"host": "…", "port": 25}}`` of operators reached otherwise than by their MX.
     mail_routes: str = ""
+    #: Delays of mailboxes, in days: ``inactivity_suspension=548,purge=90``.
+    mail_delays: str = ""
     #: ``host:port`` of a clamd that scans mail; empty: no scan.
     clamd: str = ""
     #: Address of the national INSi; empty: the base's own.

@@ -89,7 +89,7 @@ class MessagePages:
             send_id=text_of(form, "send_id", 64),
         )
         try:
-            await self._mssante.webmail.send(session, new)
+            await self._mssante.outbox.send(session, new)
         except SocleError as error:
             return await self._thread_page(request, visit, [("text", error.sentence(page_language(request)))])
         return RedirectResponse(f"{request.url.path.removesuffix('/repondre')}?envoye=1", 303)
@@ -114,14 +114,14 @@ class MessagePages:
             send_id=text_of(form, "send_id", 64),
         )
         if text_of(form, "action", 20) == "brouillon":
-            await self._mssante.webmail.save_draft(session, new)
+            await self._mssante.outbox.save_draft(session, new)
             return RedirectResponse(f"{self._path}?dossier=Drafts", 303)
         try:
             if not values["text"]:
                 return await self._write_page(
                     request, visit, session, values, [("text", translate(request, "Écrivez votre message."))]
                 )
-            await self._mssante.webmail.send(session, new)
+            await self._mssante.outbox.send(session, new)
         except SocleError as error:
             return await self._write_page(
                 request, visit, session, values, [("to", error.sentence(page_language(request)))]
@@ -180,7 +180,7 @@ class MessagePages:
         may_answer = last is not None and session.may_send
         if session.box.ins is not None:
             sender = last.mail.sender if last is not None else None
-            may_answer = sender is not None and await self._mssante.webmail.may_answer(session, str(sender.address))
+            may_answer = sender is not None and await self._mssante.outbox.may_answer(session, str(sender.address))
         values = {
             "thread": request.path_params["thread"],
             "shown": shown,
@@ -201,7 +201,7 @@ class MessagePages:
         errors: Sequence[tuple[str, str]],
     ) -> Response:
         words = request.query_params.get("chercher", "").strip()[:100]
-        contacts = await self._mssante.webmail.contacts(session, words) if words else []
+        contacts = await self._mssante.outbox.contacts(session, words) if words else []
         to = request.query_params.get("a", "")[:300]
         page = await self._values(
             request,

@@ -38,7 +38,7 @@ async def verify_base(services: Services, *, sweep: bool = False, progress: bool
     faults: list[str] = []
     documents = orphans = 0
     vault = services.base.objects
-    keepers = (services.dmp, services.mssante, services.delivery)
+    keepers = (services.dmp, services.mssante.upkeep, services.delivery)
     with _bar(progress) as bar:
         for keeper in keepers:
             async for stored in keeper.stored_contents():

@@ -234,7 +234,7 @@ class DeliveryService:
         event = header.main_event
         started = event.time.low if event and event.time and event.time.low else header.effective_time
         act_date = started.bounds()[0].date() if started else self.base.clock().date()
-        _, message_id = await self._mssante.webmail.send(
+        _, message_id = await self._mssante.outbox.send(
             session,
             NewMail(
                 to=(task.address,),

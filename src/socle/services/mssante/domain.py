@@ -57,6 +57,8 @@ class Mailbox(msgspec.Struct, frozen=True, kw_only=True):
     accepts_paperless: bool = False
     ins: Ins | None = None
     certificate_subject: str = ""
+    #: An applicative box whose incoming documents go to the DMP without anybody's act.
+    files_to_dmp: bool = False
     password_hash: str = ""
     used_bytes: int = 0
     last_used_at: datetime | None = None
@@ -81,6 +83,14 @@ class Right(msgspec.Struct, frozen=True, kw_only=True):
     granted_by: str
     granted_at: datetime
     expires_at: datetime | None = None
+
+
+class ArrivalTask(msgspec.Struct, frozen=True):
+    """A message with a health document came to a box that files by itself."""
+
+    address: str
+    folder_id: int
+    uid: int
 
 
 class Folder(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +137,21 @@ class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
     object: str
     summary: Summary
     thread: bytes
+
+
+class Domains(msgspec.Struct, frozen=True):
+    """The domains of the operator: the professionals' and the citizens'."""
+
+    professionals: str
+    citizens: str
+
+    def are_ours(self, domain: str) -> bool:
+        """Whether mail for ``domain`` ends here."""
+        return domain in {self.professionals, self.citizens}
+
+    def is_citizen(self, address: Address) -> bool:
+        """Whether the address is that of a citizen's box."""
+        return address.domain == self.citizens
 
 
 class Recipient(msgspec.Struct, frozen=True):

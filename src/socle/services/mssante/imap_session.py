@@ -7,8 +7,6 @@ Source: RFC 3501; 2177 (IDLE), 2971 (ID), 2342 (NAMESPACE), 3691 (UNSELECT), 431
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import re
 import ssl
 from collections.abc import Awaitable, Callable
@@ -23,8 +21,8 @@ from socle.services.mssante import rules
 from socle.services.mssante.domain import Folder, MailSession
 from socle.services.mssante.errors import not_authenticated
 from socle.services.mssante.imap_selected import Selected
+from socle.services.mssante.sasl import BEARERS, FAILED_CHALLENGE, authenticate, mechanisms, read_response
 from socle.services.mssante.service import MssanteService
-from socle.services.mssante.smtp_session import FAILED_CHALLENGE, authenticate
 from socle.services.mssante.watch import Watch
 from socle.services.mssante.wire import Wire
 from socle.standards.errors import Conflict, MalformedInput, NotFound, SocleError, Text, TooLarge
@@ -162,13 +160,10 @@ class ImapSession:
             return _AFTER_LOGIN
         if not self._is_safe:
             return f"{_BEFORE_LOGIN} {'STARTTLS ' if self._tls else ''}LOGINDISABLED"
-        mechanisms = ["XOAUTH2", "OAUTHBEARER"]
-        if self._wire.certificate is not None:
-            mechanisms.append("EXTERNAL")
-        if self._service.base.settings.is_sandbox:
-            mechanisms.append("PLAIN")
-        disabled = "" if self._service.base.settings.is_sandbox else " LOGINDISABLED"
-        return f"{_BEFORE_LOGIN} {' '.join(f'AUTH={name}' for name in mechanisms)}{disabled}"
+        is_sandbox = self._service.base.settings.is_sandbox
+        names = mechanisms(has_certificate=self._wire.certificate is not None, is_sandbox=is_sandbox)
+        disabled = "" if is_sandbox else " LOGINDISABLED"
+        return f"{_BEFORE_LOGIN} {' '.join(f'AUTH={name}' for name in names)}{disabled}"
 
     @property
     def _is_safe(self) -> bool:
@@ -218,14 +213,13 @@ class ImapSession:
             initial = await self._next_line()
         if initial is None or initial == b"*":
             return "BAD Authentication cancelled"
-        try:
-            response = base64.b64decode(b"" if initial == b"=" else initial, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        response = read_response(initial)
+        if response is None:
             return "BAD Invalid base64"
         try:
             session = await authenticate(self._service, mechanism, response, self._wire.certificate, self._wire.client)
         except SocleError:
-            if mechanism in {"XOAUTH2", "OAUTHBEARER"}:
+            if mechanism in BEARERS:
                 await self._wire.write(f"+ {FAILED_CHALLENGE}\r\n".encode())
                 await self._next_line()
             return "NO [AUTHENTICATIONFAILED] Authentication failed"

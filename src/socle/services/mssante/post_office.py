@@ -11,8 +11,8 @@ import asyncio
 import contextlib
 import hashlib
 from collections import deque
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from email.utils import format_datetime
 from uuid import UUID, uuid4
 
 import msgspec
@@ -22,7 +22,28 @@ from socle.platform.database import Connection
 from socle.platform.patient_key import owner_key
 from socle.services.mssante import rules
 from socle.services.mssante.antivirus import Antivirus, choose_antivirus
-from socle.services.mssante.domain import Envelope, Mailbox, Origin, Receipt, Recipient
+from socle.services.mssante.domain import (
+    ArrivalTask,
+    Domains,
+    Envelope,
+    Mailbox,
+    MailboxKind,
+    Origin,
+    Receipt,
+    Recipient,
+)
+from socle.services.mssante.parcel import (
+    Copy,
+    Fate,
+    Fates,
+    Notice,
+    Parcel,
+    decide,
+    receipt_of,
+    received_line,
+    traces_of,
+)
+from socle.services.mssante.reports import Reporter, facts_in, is_believable
 from socle.services.mssante.store import (
     INBOX_ID,
     QUERIES,
@@ -34,91 +55,30 @@ from socle.services.mssante.store import (
     mailbox_of,
     new_message,
     summarise,
-    trace_hash,
 )
-from socle.standards.ids.ins import is_valid_matricule
 from socle.standards.mail.address import Address, parse_address
-from socle.standards.mail.notices import (
-    CAUSES,
-    BounceCause,
-    DeliveryAction,
-    DeliveryReport,
-    Outcome,
-    ReadReceipt,
-    bounce_cause,
-    compose_delivery_report,
-    read_notice,
-)
-from socle.standards.mail.read import Mail, read_header
 from socle.standards.mail.structure import header_end
 
 _BATCH_MESSAGES = 50
 _WORKERS = 2
 
-
-class _Copy(msgspec.Struct, frozen=True):
-    """One recipient's copy, its content durable in the vault."""
-
-    key: UUID
-    message: NewMessage
-
-
-class NewNotice(msgspec.Struct, frozen=True):
-    """What came back for one recipient of a sent message."""
-
-    message_hash: bytes
-    recipient: str
-    kind: str
-    outcome: str
-    status: str
-    reason: str
-
-
-class _Parcel(msgspec.Struct):
-    """One message between acceptance and commit."""
-
-    envelope: Envelope
-    recipients: tuple[Recipient, ...]
-    queue_id: UUID
-    fingerprint: bytes
-    size_bytes: int
-    mail: Mail
-    header: bytes
-    copies: dict[str, _Copy]
-    queued_object: str
-    notices: list[NewNotice]
-    done: asyncio.Future[Receipt]
-
-
-class _Fate(msgspec.Struct, frozen=True):
-    """What becomes of a message for one recipient: ``delivered``, ``queued``, ``bounced`` or ``repeated``."""
-
-    recipient: Recipient
-    kind: str
-    status: str = ""
-    reply: str = ""
+#: Opens the boxes of those citizens whose space exists; gives the key of each by address.
+OpenSpaces = Callable[[list[Address]], Awaitable[dict[str, UUID]]]
 
 
 class PostOffice:
     """The one way into boxes and queue, for every door."""
 
-    def __init__(self, base: Base) -> None:
+    def __init__(self, base: Base, open_spaces: OpenSpaces | None = None) -> None:
         self._base = base
         self._settings = base.settings
-        self._pending: deque[_Parcel] = deque()
+        self._pending: deque[Parcel] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self.operator_key = owner_key("mail-operator", base.settings.mail_domain)
-        self.postmaster = Address("mailer-daemon", base.settings.mail_domain)
-        self._patient_postmaster = Address("mailer-daemon", base.settings.patient_mail_domain)
+        self.domains = Domains(base.settings.mail_domain, base.settings.patient_mail_domain)
+        self.reporter = Reporter(base.settings)
         self.antivirus: Antivirus = choose_antivirus(base.settings.clamd)
-
-    def is_local(self, domain: str) -> bool:
-        """Whether the domain is ours."""
-        return domain in {self._settings.mail_domain, self._settings.patient_mail_domain}
-
-    def is_citizen(self, address: Address) -> bool:
-        """Whether the address is that of a citizen's box."""
-        return address.domain == self._settings.patient_mail_domain
+        self._open_spaces = open_spaces
 
     async def accept(self, envelope: Envelope, message: bytes) -> Receipt:
         """Delivers, queues or bounces ``message`` for each recipient; returns once that is durable.
@@ -155,15 +115,15 @@ class PostOffice:
             )
         raise rules.refusal(rules.Check.VIRUS, virus)
 
-    async def _prepare(self, envelope: Envelope, message: bytes) -> _Parcel:
+    async def _prepare(self, envelope: Envelope, message: bytes) -> Parcel:
         queue_id = uuid4()
         recipients = tuple({recipient.address: recipient for recipient in envelope.recipients}.values())
         sender = str(envelope.sender) if envelope.sender else ""
         fingerprint = hashlib.sha256(sender.encode() + b"\0" + message).digest()
         now = self._base.clock()
-        marked = _received(envelope, queue_id, self._settings.mail_domain, now) + message
+        marked = received_line(envelope, queue_id, self._settings.mail_domain, now) + message
         summary, mail = summarise(marked)
-        parcel = _Parcel(
+        parcel = Parcel(
             envelope=envelope,
             recipients=recipients,
             queue_id=queue_id,
@@ -183,12 +143,12 @@ class PostOffice:
         async def put(key: UUID, address: str) -> None:
             stored = await self._base.objects.put(key, delivered)
             new = await new_message(self._base.objects.rings, key, stored, delivered, summary, mail, now)
-            parcel.copies[address] = _Copy(key, new)
+            parcel.copies[address] = Copy(key, new)
 
         await asyncio.gather(*(put(key, address) for address, key in keys.items()))
         if keys and b"multipart/report" in parcel.header.lower():
-            parcel.notices = await self._read_notices(next(iter(keys.values())), message)
-        if not all(self.is_local(recipient.address.domain) for recipient in recipients):
+            parcel.notices = await self._read_notices(next(iter(keys.values())), envelope.sender, message)
+        if not all(self.domains.are_ours(recipient.address.domain) for recipient in recipients):
             parcel.queued_object = await self._base.objects.put(self.operator_key, marked)
         elif envelope.sender is not None:
             await self._base.objects.rings.current(self.operator_key)  # a report may be needed inside the transaction
@@ -198,29 +158,33 @@ class PostOffice:
         """The keys of the local boxes among ``recipients``, those that the door found already taken from it."""
         keys = {str(recipient.address): recipient.key for recipient in recipients if recipient.key is not None}
         others = [
-            str(recipient.address)
+            recipient.address
             for recipient in recipients
-            if recipient.key is None and self.is_local(recipient.address.domain)
+            if recipient.key is None and self.domains.are_ours(recipient.address.domain)
         ]
         if others:
             async with self._base.database.connection() as connection:
-                rows = await QUERIES["find_keys"].rows(connection, addresses=others)
+                rows = await QUERIES["find_keys"].rows(connection, addresses=[str(address) for address in others])
             keys |= {row["address"]: row["mailbox_key"] for row in rows}
+        citizens = [one for one in others if self.domains.is_citizen(one) and str(one) not in keys]
+        if citizens and self._open_spaces is not None:
+            keys |= await self._open_spaces(citizens)
         return keys
 
-    async def _read_notices(self, key: UUID, message: bytes) -> list[NewNotice]:
+    async def _read_notices(self, key: UUID, sender: Address | None, message: bytes) -> list[Notice]:
         """What ``message`` tells of one that the box ``key`` sent. A report goes to one box alone."""
-        found = notices_in(message)
+        rings = self._base.objects.rings
         return [
-            NewNotice(
-                message_hash=await hash_in_box(self._base.objects.rings, key, original),
-                recipient=recipient,
-                kind=kind,
-                outcome=outcome,
-                status=status,
-                reason=reason,
+            Notice(
+                message_hash=await hash_in_box(rings, key, fact.original),
+                recipient=fact.recipient,
+                kind=fact.kind,
+                outcome=fact.outcome,
+                status=fact.status,
+                reason=fact.reason,
             )
-            for original, recipient, kind, outcome, status, reason in found
+            for fact in facts_in(message)
+            if is_believable(fact, sender)
         ]
 
     async def _work(self) -> None:
@@ -241,7 +205,7 @@ class PostOffice:
             for parcel, receipt in zip(batch, receipts, strict=True):
                 _finish(parcel, receipt)
 
-    async def _commit(self, batch: list[_Parcel]) -> list[Receipt]:
+    async def _commit(self, batch: list[Parcel]) -> list[Receipt]:
         now = self._base.clock()
         async with self._base.database.transaction() as connection:
             fresh = await _remember(connection, batch, now)
@@ -249,21 +213,25 @@ class PostOffice:
             rows = await QUERIES["lock_mailboxes"].rows(connection, addresses=sorted(addresses))
             boxes = {row["address"]: mailbox_of(row) for row in rows}
             room = {address: box.quota_bytes - box.used_bytes for address, box in boxes.items()}
-            fates: list[list[_Fate]] = []
+            fates: list[list[Fate]] = []
             targets: list[tuple[UUID, int, NewMessage]] = []
+            arrivals: list[tuple[Mailbox, Parcel]] = []
             traces: list[Trace] = []
             for parcel in batch:
-                decided = [self._decide(parcel, recipient, boxes, room, fresh) for recipient in parcel.recipients]
+                decided = [
+                    decide(parcel, recipient, boxes, room, fresh, self.domains) for recipient in parcel.recipients
+                ]
                 fates.append(decided)
                 for fate in decided:
-                    if fate.kind == "delivered":
+                    if fate.kind is Fates.DELIVERED:
                         copy = parcel.copies[str(fate.recipient.address)]
                         targets.append((copy.key, INBOX_ID, copy.message))
-                for fate in decided:
-                    if fate.kind != "repeated":
-                        traces += self._traces(parcel, fate, boxes, now)
+                        arrivals.append((boxes[str(fate.recipient.address)], parcel))
+                    if fate.kind is not Fates.REPEATED:
+                        traces += traces_of(parcel, fate, boxes, self.domains, now)
             if targets:
-                await add_messages(connection, targets)
+                uids = await add_messages(connection, targets)
+                await self._announce(connection, [(box, parcel, uids[n]) for n, (box, parcel) in enumerate(arrivals)])
             await self._record_exchanges(connection, batch, fates, boxes, now)
             for parcel, decided in zip(batch, fates, strict=True):
                 await self._record_notices(connection, parcel, decided, now)
@@ -271,83 +239,29 @@ class PostOffice:
             await add_traces(connection, traces)
             notes = sorted({f"{key}/{folder_id}" for key, folder_id, _ in targets})
             await QUERIES["notify"].rows(connection, notes=[*notes, *(["queue"] if has_queued else [])])
-        return [_receipt(parcel, decided) for parcel, decided in zip(batch, fates, strict=True)]
+        return [receipt_of(parcel, decided) for parcel, decided in zip(batch, fates, strict=True)]
 
-    def _decide(
-        self,
-        parcel: _Parcel,
-        recipient: Recipient,
-        boxes: dict[str, Mailbox],
-        room: dict[str, int],
-        fresh: set[tuple[str, bytes, UUID]],
-    ) -> _Fate:
-        address = str(recipient.address)
-        if (address, parcel.fingerprint, parcel.queue_id) not in fresh:
-            return _Fate(recipient, "repeated")
-        if not self.is_local(recipient.address.domain):
-            return _Fate(recipient, "queued")
-        box = boxes.get(address)
-        if self.is_citizen(recipient.address):
-            cause = rules.judge_citizen_box(
-                box, parcel.size_bytes, is_matricule_valid=is_valid_matricule(recipient.address.local.upper())
-            )
-            if cause is not None:
-                return _Fate(recipient, "bounced", CAUSES[cause][0], cause.value)
-        else:
-            check = rules.judge_recipient_box(box, 0)
-            if check is not None:
-                code, status, text = rules.REPLIES[check]
-                return _Fate(recipient, "bounced", status, f"{code} {status} {text.en}")
-        if parcel.size_bytes > room[address]:
-            code, _, text = rules.REPLIES[rules.Check.OVER_QUOTA]
-            return _Fate(recipient, "bounced", "5.2.2", f"552 5.2.2 {text.en}")
-        room[address] -= parcel.size_bytes
-        return _Fate(recipient, "delivered")
-
-    def _traces(self, parcel: _Parcel, fate: _Fate, boxes: dict[str, Mailbox], now: datetime) -> list[Trace]:
-        """What the sender's box did, if it is ours, and what the recipient's did, if it is ours."""
-        sender, recipient = parcel.envelope.sender, fate.recipient.address
-        box = boxes.get(str(recipient))
-        sides = []
-        if sender is not None and self.is_local(sender.domain):
-            sides.append(("send", str(sender), parcel.envelope.kind, str(recipient)))
-        if self.is_local(recipient.domain):
-            sides.append(("receive", str(recipient), box.kind.value if box else "", str(sender or "")))
-        return [
-            Trace(
-                happened_at=now,
-                action=action,
-                mailbox=mailbox,
-                kind=kind,
-                person_id=parcel.envelope.author if action == "send" else "",
-                peer=peer,
-                queue_id=parcel.queue_id,
-                message_hash=trace_hash(parcel.mail.message_id),
-                size_bytes=parcel.size_bytes,
-                reply=fate.reply,
-                cda_codes=parcel.mail.cda_codes,
-                has_ins=parcel.mail.has_ins,
-                product=parcel.mail.product,
-                is_success=fate.kind != "bounced",
-            )
-            for action, mailbox, kind, peer in sides
-        ]
+    async def _announce(self, connection: Connection, arrivals: list[tuple[Mailbox, Parcel, int]]) -> None:
+        """Asks, in the same transaction, that documents for boxes that file by themselves be looked at."""
+        for box, parcel, uid in arrivals:
+            if box.files_to_dmp and box.kind is MailboxKind.APPLICATIVE and parcel.mail.is_health_document:
+                await self._base.jobs.enqueue(connection, "delivery.arrival", ArrivalTask(box.address, INBOX_ID, uid))
 
     async def _record_exchanges(
         self,
         connection: Connection,
-        batch: list[_Parcel],
-        fates: list[list[_Fate]],
+        batch: list[Parcel],
+        fates: list[list[Fate]],
         boxes: dict[str, Mailbox],
         now: datetime,
     ) -> None:
         for parcel, decided in zip(batch, fates, strict=True):
             for fate in decided:
-                if fate.kind != "delivered" or not self.is_citizen(fate.recipient.address):
+                if fate.kind is not Fates.DELIVERED or not self.domains.is_citizen(fate.recipient.address):
                     continue
                 change = rules.exchange_change(parcel.mail)
                 sender = str(parcel.envelope.sender) if parcel.envelope.sender else ""
-                if change is None or not sender or self.is_citizen(parse_address(change.contact)):
+                if change is None or not sender or self.domains.is_citizen(parse_address(change.contact)):
                     continue
                 key = boxes[str(fate.recipient.address)].key
                 await QUERIES["set_exchange"].execute(
@@ -359,12 +273,10 @@ class PostOffice:
                 if change.closes_all:
                     await QUERIES["close_exchanges"].execute(connection, mailbox_key=key, sender=sender, now=now)
 
-    async def _record_notices(
-        self, connection: Connection, parcel: _Parcel, decided: list[_Fate], now: datetime
-    ) -> None:
+    async def _record_notices(self, connection: Connection, parcel: Parcel, decided: list[Fate], now: datetime) -> None:
         """Keeps what a report or a receipt says of a message that the box sent."""
         for fate in decided:
-            if parcel.notices and fate.kind == "delivered":
+            if parcel.notices and fate.kind is Fates.DELIVERED:
                 key = parcel.copies[str(fate.recipient.address)].key
                 for notice in parcel.notices:
                     await QUERIES["add_notice"].execute(
@@ -372,16 +284,18 @@ class PostOffice:
                     )
 
     async def _enqueue(
-        self, connection: Connection, batch: list[_Parcel], fates: list[list[_Fate]], now: datetime
+        self, connection: Connection, batch: list[Parcel], fates: list[list[Fate]], now: datetime
     ) -> bool:
         """Puts into the queue what goes to other operators, and the reports; tells whether there is anything."""
-        rows: list[tuple[_Parcel, Recipient]] = []
+        rows: list[tuple[Parcel, Recipient]] = []
         has_reports = False
         for parcel, decided in zip(batch, fates, strict=True):
-            rows += [(parcel, fate.recipient) for fate in decided if fate.kind == "queued"]
-            for report in self._reports(parcel, decided, now):
-                assert parcel.envelope.sender is not None
-                await self.enqueue_report(connection, parcel.envelope.sender, report, now)
+            rows += [(parcel, fate.recipient) for fate in decided if fate.kind is Fates.QUEUED]
+            sender = parcel.envelope.sender
+            if sender is None:
+                continue
+            for report in self.reporter.owed(parcel.envelope, decided, parcel.header, now):
+                await self.enqueue_report(connection, sender, report, now)
                 has_reports = True
         if rows:
             await QUERIES["enqueue"].execute(
@@ -399,36 +313,6 @@ class PostOffice:
                 now=now,
             )
         return bool(rows) or has_reports
-
-    def _reports(self, parcel: _Parcel, decided: list[_Fate], now: datetime) -> list[bytes]:
-        """The reports that the sender of ``parcel`` is owed now."""
-        if parcel.envelope.sender is None:
-            return []
-        delivered = [
-            Outcome(
-                recipient=str(fate.recipient.address),
-                action=DeliveryAction.DELIVERED,
-                status="2.0.0",
-                diagnostic="250 2.1.5 Delivered",
-                original_recipient=fate.recipient.original_recipient,
-            )
-            for fate in decided
-            if fate.kind == "delivered" and "SUCCESS" in fate.recipient.notify
-        ]
-        reports = [self.report(parcel.envelope, delivered, header=parcel.header, now=now)] if delivered else []
-        for fate in decided:
-            notify = fate.recipient.notify
-            if fate.kind == "bounced" and (not notify or "FAILURE" in notify):
-                outcome = Outcome(
-                    recipient=str(fate.recipient.address),
-                    action=DeliveryAction.FAILED,
-                    status=fate.status,
-                    diagnostic=fate.reply,
-                    original_recipient=fate.recipient.original_recipient,
-                )
-                cause = BounceCause(fate.reply) if fate.reply in set(BounceCause) else None
-                reports.append(self.report(parcel.envelope, [outcome], header=parcel.header, now=now, cause=cause))
-        return reports
 
     async def enqueue_report(self, connection: Connection, sender: Address, report: bytes, now: datetime) -> None:
         """Puts a report to ``sender`` into the queue, in the caller's transaction."""
@@ -449,40 +333,8 @@ class PostOffice:
         )
         await QUERIES["notify"].rows(connection, notes=["queue"])
 
-    def report(
-        self,
-        envelope: Envelope,
-        outcomes: list[Outcome],
-        *,
-        header: bytes,
-        now: datetime,
-        cause: BounceCause | None = None,
-    ) -> bytes:
-        """A delivery report to the sender of ``envelope``, in French then English."""
-        subject, text = _sentences(outcomes, cause)
-        if cause is not None:
-            status = CAUSES[cause][0]
-            outcomes = [
-                msgspec.structs.replace(outcome, diagnostic=f"550 {status} {CAUSES[cause][1].en}")
-                for outcome in outcomes
-            ]
-        return compose_delivery_report(
-            DeliveryReport(
-                reporting_server=self._settings.mail_domain,
-                outcomes=tuple(outcomes),
-                envelope_id=envelope.envelope_id,
-                text=text,
-            ),
-            sender=self.postmaster if cause is None else self._patient_postmaster,
-            to=str(envelope.sender),
-            date=now,
-            message_id=f"<{uuid4()}@{self._settings.mail_domain}>",
-            original_header=header,
-            subject=subject,
-        )
 
-
-async def _remember(connection: Connection, batch: list[_Parcel], now: datetime) -> set[tuple[str, bytes, UUID]]:
+async def _remember(connection: Connection, batch: list[Parcel], now: datetime) -> set[tuple[str, bytes, UUID]]:
     """Which (recipient, fingerprint, queue id) are new."""
     pairs = [(str(recipient.address), parcel) for parcel in batch for recipient in parcel.recipients]
     rows = await QUERIES["add_accepted"].rows(
@@ -495,94 +347,11 @@ async def _remember(connection: Connection, batch: list[_Parcel], now: datetime)
     return {(row["recipient"], row["fingerprint"], row["queue_id"]) for row in rows}
 
 
-#: What a person reads before the reply of another server, by enhanced code.
-_PLAIN = {
-    "5.1.1": "Cette boîte n'existe pas",
-    "5.2.1": "Cette boîte est fermée ou suspendue",
-    "5.2.2": "Cette boîte est pleine",
-    "5.3.4": "Le message est trop volumineux",
-    "5.4.7": "L'autre opérateur n'a pas répondu à temps",
-    "5.7.0": "Le message a été refusé pour raison de sécurité",
-    "5.7.1": "L'autre opérateur n'accepte pas ce message",
-}
-
-
-def notices_in(message: bytes) -> list[tuple[str, str, str, str, str, str]]:
-    """Original Message-ID, recipient, kind, outcome, status and reason of each fact in a report or a receipt."""
-    notice = read_notice(message)
-    if isinstance(notice, ReadReceipt):
-        outcome = "error" if notice.error else notice.disposition.value
-        return [(notice.original_message_id, notice.final_recipient, "receipt", outcome, "", notice.error[:500])]
-    if notice is None:
-        return []
-    is_citizens = read_header(message[: header_end(message)]).subject.startswith("Message non distribué")
-    cause = bounce_cause(message) if is_citizens else None
-    reason = CAUSES[cause][1].fr if cause and cause is not BounceCause.OTHER else ""
-    return [
-        (
-            notice.original_message_id,
-            outcome.recipient,
-            "delivery",
-            outcome.action.value,
-            outcome.status[:20],
-            reason or _in_plain_words(outcome),
-        )
-        for outcome in notice.outcomes
-    ]
-
-
-def _in_plain_words(outcome: Outcome) -> str:
-    plain = _PLAIN.get(outcome.status, "") if outcome.action is DeliveryAction.FAILED else ""
-    return f"{plain} : {outcome.diagnostic[:500]}" if plain else outcome.diagnostic[:500]
-
-
-def _received(envelope: Envelope, queue_id: UUID, domain: str, now: datetime) -> bytes:
-    protocol = {Origin.LMTP: "LMTP", Origin.PORTAL: "HTTPS"}.get(
-        envelope.origin, "ESMTPSA" if envelope.author else "ESMTP"
-    )
-    tls = f" ({envelope.tls})" if envelope.tls else ""
-    helo = envelope.helo or "localhost"
-    source = f"from {helo} ({envelope.client or 'local'}){tls}"
-    line = f"Received: {source}\r\n by {domain} with {protocol} id {queue_id.hex};\r\n {format_datetime(now)}\r\n"
-    return line.encode("ascii", "replace")
-
-
-def _sentences(outcomes: list[Outcome], cause: BounceCause | None) -> tuple[str, str]:
-    names = ", ".join(outcome.recipient for outcome in outcomes)
-    if cause is not None:
-        text = CAUSES[cause][1]
-        return "Message non distribué", f"Votre message à {names} n'a pas été distribué.\n{text.fr}\n\n{text.en}\n"
-    if all(outcome.action is DeliveryAction.DELIVERED for outcome in outcomes):
-        return (
-            "Successful Mail Delivery Report",
-            f"Votre message a été déposé dans la boîte de {names}.\n\nYour message was delivered to {names}.\n",
-        )
-    why = "; ".join(outcome.diagnostic for outcome in outcomes)
-    if all(outcome.action is DeliveryAction.DELAYED for outcome in outcomes):
-        return (
-            "Delayed Mail (still being retried)",
-            f"Votre message à {names} attend encore : {why}\nNous continuons d'essayer.\n\n"
-            f"Your message to {names} is still waiting. We keep trying.\n",
-        )
-    return (
-        "Undelivered Mail Returned to Sender",
-        f"Votre message à {names} n'a pas pu être remis : {why}\n\nYour message to {names} could not be delivered.\n",
-    )
-
-
-def _receipt(parcel: _Parcel, decided: list[_Fate]) -> Receipt:
-    by_kind = {
-        kind: tuple(str(fate.recipient.address) for fate in decided if fate.kind == kind)
-        for kind in ("delivered", "queued", "bounced", "repeated")
-    }
-    return Receipt(parcel.queue_id, **by_kind)
-
-
-def _finish(parcel: _Parcel, receipt: Receipt) -> None:
+def _finish(parcel: Parcel, receipt: Receipt) -> None:
     with contextlib.suppress(asyncio.InvalidStateError):
         parcel.done.set_result(receipt)
 
 
-def _fail(parcel: _Parcel, error: Exception) -> None:
+def _fail(parcel: Parcel, error: Exception) -> None:
     with contextlib.suppress(asyncio.InvalidStateError):
         parcel.done.set_exception(error)

@@ -18,7 +18,7 @@ from socle.services.mssante.imap_session import ImapSession
 from socle.services.mssante.policy import serve_policy
 from socle.services.mssante.relay import Relay, Route, SmtpCarrier
 from socle.services.mssante.service import MssanteService
-from socle.services.mssante.smtp_session import Door, RateLimiter, SmtpSession
+from socle.services.mssante.smtp_session import Door, SmtpSession
 from socle.services.mssante.watch import Watch
 from socle.services.mssante.wire import ConnectionLimits, Wire
 
@@ -50,7 +50,6 @@ class MailServer:
         self._tls = tls
         if antivirus is not None:
             service.office.antivirus = antivirus
-        self._rates = RateLimiter()
         self._carrier = SmtpCarrier(service, relay_tls, routes=routes) if relay_tls else None
         self._limits = {"smtp": ConnectionLimits(_SMTP_BUSY), "imap": ConnectionLimits(_IMAP_BUSY)}
         self._servers: list[asyncio.Server] = []
@@ -119,7 +118,6 @@ class MailServer:
             self.service,
             door,
             client=wire.client,
-            rates=self._rates,
             is_tls=wire.is_tls,
             tls_name=wire.tls_name,
             certificate=wire.certificate,

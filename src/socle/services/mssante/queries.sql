@@ -2,10 +2,10 @@
 -- A new box; the caller handles the unique address.
 INSERT INTO mss_mailbox (mailbox_key, address, kind, state, display_name, person_id, structure_id, service, responsible,
     description, is_red_listed, rank, accepts_paperless, matricule, ins_oid, certificate_subject, password_hash,
-    quota_bytes, created_at, changed_at)
+    files_to_dmp, quota_bytes, created_at, changed_at)
 VALUES (:mailbox_key, :address, :kind, :state, :display_name, :person_id, :structure_id, :service, :responsible,
     :description, :is_red_listed, :rank, :accepts_paperless, :matricule, :ins_oid, :certificate_subject,
-    :password_hash, :quota_bytes, :now, :now)
+    :password_hash, :files_to_dmp, :quota_bytes, :now, :now)
 ON CONFLICT DO NOTHING;
 
 -- name: add_folder
@@ -70,6 +70,10 @@ WHERE mailbox_key = :mailbox_key;
 -- The space of a box.
 UPDATE mss_mailbox SET quota_bytes = :quota_bytes, changed_at = :now WHERE mailbox_key = :mailbox_key;
 
+-- name: change_filing
+-- Whether incoming documents go to the DMP by themselves.
+UPDATE mss_mailbox SET files_to_dmp = :files_to_dmp, changed_at = :now WHERE mailbox_key = :mailbox_key;
+
 -- name: set_password
 -- Sandbox password (Argon2).
 UPDATE mss_mailbox SET password_hash = :password_hash, changed_at = :now WHERE mailbox_key = :mailbox_key;
@@ -79,11 +83,21 @@ UPDATE mss_mailbox SET password_hash = :password_hash, changed_at = :now WHERE m
 UPDATE mss_mailbox SET last_used_at = :now, warned_at = NULL
 WHERE mailbox_key = :mailbox_key AND (last_used_at IS NULL OR last_used_at < :now::timestamptz - interval '1 hour');
 
--- name: find_inactive
--- Active professional boxes not used since a moment and not warned yet.
+-- name: find_unused
+-- Boxes of professionals that nobody opened since a moment, and closed ones, by address.
 SELECT * FROM mss_mailbox
-WHERE state = 'ACTIVE' AND kind IN ('PER', 'ORG', 'CAB') AND coalesce(last_used_at, created_at) < :since
-  AND (:only_unwarned::boolean IS FALSE OR warned_at IS NULL) LIMIT 1000;
+WHERE address > :after AND state IN ('ACTIVE', 'SUSPENDED', 'CLOSED') AND kind <> 'USAGER'
+  AND (state = 'CLOSED' OR coalesce(last_used_at, created_at) <= :since)
+ORDER BY address LIMIT :count;
+
+-- name: find_warned_addresses
+-- Where the holder of a box and those who may use it can be told: this box and the other active ones that they open.
+SELECT DISTINCT told.address FROM mss_mailbox told
+WHERE told.state = 'ACTIVE' AND (told.mailbox_key = :mailbox_key OR told.person_id IN (
+    SELECT person_id FROM mss_mailbox WHERE mailbox_key = :mailbox_key AND person_id <> ''
+    UNION SELECT person_id FROM mss_right
+    WHERE mailbox_key = :mailbox_key AND (expires_at IS NULL OR expires_at > :now)))
+ORDER BY told.address;
 
 -- name: mark_warned
 -- The holder was told that the box is inactive.
@@ -320,6 +334,23 @@ FROM unnest(:moments::timestamptz[], :actions::text[], :mailboxes::text[], :kind
 SELECT * FROM mss_trace
 WHERE happened_at >= :since AND happened_at < :until AND (:mailbox::text = '' OR mailbox = :mailbox)
 ORDER BY trace_id DESC LIMIT :count;
+
+-- name: forget_notices
+-- What came back, past its retention.
+DELETE FROM mss_notice WHERE happened_at < :before;
+
+-- name: forget_quarantine
+-- Infected messages past their retention.
+DELETE FROM mss_quarantine WHERE found_at < :before RETURNING owner_key, object;
+
+-- name: forget_peer_certificates
+-- Certificates with which no peer was seen for long.
+DELETE FROM mss_peer_certificate WHERE seen_at < :before;
+
+-- name: forget_white_lists
+-- All white lists but the ten newest.
+DELETE FROM mss_whitelist WHERE list_id NOT IN (
+    SELECT list_id FROM mss_whitelist ORDER BY issued_on DESC, list_id DESC LIMIT 10);
 
 -- name: forget_traces
 -- Traces past their retention.

@@ -8,7 +8,7 @@ Source: fact sheet "mssante" §2 (boxes), §3 (between operators), §10 (citizen
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -16,7 +16,7 @@ import msgspec
 
 from socle.platform.actor import Actor, ActorKind
 from socle.services.mssante.domain import Mailbox, MailboxKind, MailboxState, Right
-from socle.services.mssante.errors import MailRefused, missing_holder, wrong_state
+from socle.services.mssante.errors import MailRefused, missing_holder
 from socle.standards.errors import Text
 from socle.standards.mail.address import Address, local_part_of
 from socle.standards.mail.compose import CLOSING_SUBJECT
@@ -31,33 +31,7 @@ MAX_MESSAGE_BYTES: Final = 30 * 1024 * 1024
 #: What a citizen may attach.
 CITIZEN_TYPES: Final = frozenset({"application/pdf", "image/jpeg", "image/png", "image/gif", "text/plain"})
 
-#: Steps of the life cycle, and what the step asks of the directory.
-LIFE_CYCLE: Final[dict[MailboxState, frozenset[MailboxState]]] = {
-    MailboxState.ACTIVE: frozenset({MailboxState.SUSPENDED, MailboxState.CLOSED}),
-    MailboxState.SUSPENDED: frozenset({MailboxState.ACTIVE, MailboxState.CLOSED}),
-    MailboxState.CLOSED: frozenset({MailboxState.ACTIVE, MailboxState.PURGED}),
-    MailboxState.PURGED: frozenset(),
-}
-
 DEFAULT_QUOTA_BYTES: Final = 2 * 1024**3
-
-
-class Delays(msgspec.Struct, frozen=True):
-    """Delays of the life cycle and of retention. Own design, unverified: an operator may change them."""
-
-    inactivity_warning: timedelta = timedelta(days=365)
-    inactivity_suspension: timedelta = timedelta(days=548)
-    #: Between closing and destruction, so that the holder can export.
-    purge: timedelta = timedelta(days=90)
-    traces: timedelta = timedelta(days=365)
-    #: How long a repeated message is recognised.
-    repetition: timedelta = timedelta(days=7)
-    #: How long a message waits for another operator, and when its sender is told.
-    queue: timedelta = timedelta(days=2)
-    queue_warning: timedelta = timedelta(hours=4)
-
-
-DEFAULT_DELAYS: Final = Delays()
 
 
 class Check(StrEnum):
@@ -231,13 +205,6 @@ def may_send(actor: Actor, box: Mailbox, rights: list[Right], now: datetime) -> 
     return (
         actor.kind is not ActorKind.PROFESSIONAL or box.person_id == actor.id or (right is not None and right.may_send)
     )
-
-
-def next_state(box: Mailbox, wanted: MailboxState) -> MailboxState:
-    """``wanted`` when the life cycle allows it from the state of ``box``. Raises ``Conflict``."""
-    if wanted not in LIFE_CYCLE[box.state]:
-        raise wrong_state(box.state.value)
-    return wanted
 
 
 def address_candidates(names: tuple[str, ...], domain: str) -> Iterator[str]:

@@ -9,9 +9,7 @@ Source: RFC 5321, 3207, 4954, 7628 (OAUTHBEARER), 3461, 2033; fact sheet "mssant
 from __future__ import annotations
 
 import base64
-import binascii
 import re
-import time
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Final
@@ -20,9 +18,11 @@ from uuid import UUID
 import structlog
 
 from socle.services.mssante import rules
-from socle.services.mssante.domain import Envelope, MailboxKind, MailSession, Origin, Receipt, Recipient
+from socle.services.mssante.domain import Envelope, MailSession, Origin, Receipt, Recipient
 from socle.services.mssante.errors import MailRefused
+from socle.services.mssante.rates import PEER_RATE, per_minute
 from socle.services.mssante.rules import Check, Peer, refusal
+from socle.services.mssante.sasl import BEARERS, FAILED_CHALLENGE, authenticate, mechanisms, read_response
 from socle.services.mssante.service import MssanteService
 from socle.services.mssante.store import find_mailbox
 from socle.standards.errors import MalformedInput, SocleError, TooLarge, Unavailable
@@ -44,16 +44,6 @@ MAX_RECIPIENTS: Final = 100
 _MAX_ERRORS: Final = 20
 _MAX_HOPS: Final = 50
 _NOTIFY = re.compile(r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY))*")
-#: Messages a minute for one author, by kind of box. Own design.
-RATES: Final = {
-    MailboxKind.PERSONAL: 60,
-    MailboxKind.CABINET: 60,
-    MailboxKind.ORGANIZATIONAL: 300,
-    MailboxKind.APPLICATIVE: 60_000,
-    MailboxKind.CITIZEN: 20,
-}
-_PEER_RATE: Final = 60_000
-
 _log = structlog.get_logger(__name__)
 
 
@@ -65,23 +55,6 @@ class Door(StrEnum):
     LMTP = "lmtp"
 
 
-class RateLimiter:
-    """A bucket of messages for each author, refilled each minute. One process counts on its own."""
-
-    def __init__(self) -> None:
-        self._buckets: dict[str, tuple[float, float]] = {}
-
-    def take(self, author: str, per_minute: int) -> bool:
-        """Whether ``author`` may send one more now."""
-        now = time.monotonic()
-        left, at = self._buckets.get(author, (float(per_minute), now))
-        left = min(float(per_minute), left + (now - at) * per_minute / 60)
-        if len(self._buckets) > 100_000:
-            self._buckets.clear()
-        self._buckets[author] = (max(0.0, left - 1), now)
-        return left >= 1
-
-
 class SmtpSession:
     """One connection. Call ``receive`` with bytes, send what it returns; then look at ``wants_tls`` and ``is_over``."""
 
@@ -91,7 +64,6 @@ class SmtpSession:
         door: Door,
         *,
         client: str,
-        rates: RateLimiter,
         is_tls: bool = False,
         tls_name: str = "",
         certificate: bytes | None = None,
@@ -102,7 +74,7 @@ class SmtpSession:
         self._service = service
         self._door = door
         self._client = client
-        self._rates = rates
+        self._rates = service.rates
         self._can_start_tls = can_start_tls and not is_tls
         self._reader = SmtpReader(rules.MAX_MESSAGE_BYTES)
         self._name = service.base.settings.mail_domain
@@ -217,12 +189,9 @@ class SmtpSession:
         return "\r\n".join(f"250{'-' if n < len(lines) - 1 else ' '}{line}" for n, line in enumerate(lines))
 
     def _mechanisms(self) -> list[str]:
-        mechanisms = ["XOAUTH2", "OAUTHBEARER"]
-        if self._certificate is not None:
-            mechanisms.append("EXTERNAL")
-        if self._service.base.settings.is_sandbox:
-            mechanisms += ["PLAIN", "LOGIN"]
-        return mechanisms
+        is_sandbox = self._service.base.settings.is_sandbox
+        offered = mechanisms(has_certificate=self._certificate is not None, is_sandbox=is_sandbox)
+        return [*offered, "LOGIN"] if is_sandbox else offered
 
     async def _start_tls(self, command: Command) -> str:
         if not self._can_start_tls or self._is_tls:
@@ -247,7 +216,7 @@ class SmtpSession:
             return "504 5.5.4 Mechanism not available"
         self._auth = mechanism.upper()
         if initial:
-            return await self._continue_auth(initial.encode() if initial != "=" else b"")
+            return await self._continue_auth(initial.encode())
         prompt = base64.b64encode(b"Username:").decode() if self._auth == "LOGIN" else ""
         return f"334 {prompt}"
 
@@ -257,9 +226,8 @@ class SmtpSession:
             return "501 5.7.0 Authentication cancelled"
         if mechanism == "FAILED":
             return "535 5.7.8 Authentication failed"
-        try:
-            response = base64.b64decode(line, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        response = read_response(line)
+        if response is None:
             return "501 5.5.2 Invalid base64"
         if mechanism == "LOGIN":
             self._auth = f"LOGIN {response}"
@@ -271,7 +239,7 @@ class SmtpSession:
         except Unavailable:
             return "454 4.7.0 Temporary authentication failure"
         except SocleError:
-            if mechanism in {"XOAUTH2", "OAUTHBEARER"}:  # RFC 7628 §3.2.3: the client answers an empty line
+            if mechanism in BEARERS:  # RFC 7628 §3.2.3: the client answers an empty line
                 self._auth = "FAILED"
                 return f"334 {FAILED_CHALLENGE}"
             return "535 5.7.8 Authentication failed"
@@ -304,7 +272,7 @@ class SmtpSession:
             box = self._session.box
             if sender is None or str(sender) != box.address or not self._session.may_send:
                 raise refusal(Check.NOT_SENDER)
-            if not self._rates.take(box.address, RATES[box.kind]):
+            if not self._rates.take(box.address, per_minute(box.kind)):
                 raise refusal(Check.RATE)
         elif self._door is Door.RELAY:
             if self._peer.is_tls is False:
@@ -313,7 +281,7 @@ class SmtpSession:
             if white_list is None:
                 raise refusal(Check.SENDER_DOMAIN, sender.domain if sender else "")
             rules.judge_peer(self._peer, sender, white_list)
-            if not self._rates.take(self._peer.subject, _PEER_RATE):
+            if not self._rates.take(self._peer.subject, PEER_RATE):
                 raise refusal(Check.RATE)
 
     async def _rcpt(self, command: Command) -> str:
@@ -335,12 +303,12 @@ class SmtpSession:
     async def _check_recipient(self, address: Address) -> UUID | None:
         """Lets a recipient pass; the key of the box if it was looked up. Raises ``MailRefused``."""
         office = self._service.office
-        if not office.is_local(address.domain):
+        if not office.domains.are_ours(address.domain):
             white_list = await self._service.trust_list.current() if self._door is Door.SUBMISSION else None
             if white_list is None or white_list.find(address.domain) is None:
                 raise refusal(Check.NOT_LISTED, address.domain)
             return None
-        if office.is_citizen(address):
+        if office.domains.is_citizen(address):
             # An unknown citizen is told by a bounce, as Mon espace santé does; only the size is refused at once.
             if not is_valid_matricule(address.local.upper()) and self._door is Door.SUBMISSION:
                 raise refusal(Check.UNKNOWN_BOX)
@@ -440,9 +408,6 @@ class SmtpSession:
         return "221 2.0.0 Bye"
 
 
-#: RFC 7628 §3.2.2: what a client gets before the failure.
-FAILED_CHALLENGE: Final = base64.b64encode(b'{"status":"401","schemes":"bearer","scope":"openid"}').decode()
-
 _HANDLERS: Final[dict[str, Callable[[SmtpSession, Command], Awaitable[str]]]] = {
     "EHLO": SmtpSession._hello,
     "HELO": SmtpSession._hello,
@@ -457,31 +422,6 @@ _HANDLERS: Final[dict[str, Callable[[SmtpSession, Command], Awaitable[str]]]] = 
     "VRFY": SmtpSession._verify,
     "QUIT": SmtpSession._quit,
 }
-
-
-async def authenticate(
-    service: MssanteService, mechanism: str, response: str, certificate: bytes | None, client: str
-) -> MailSession:
-    """The session that a SASL response opens: XOAUTH2, OAUTHBEARER, EXTERNAL, PLAIN. Raises ``SocleError``."""
-    if mechanism == "PLAIN":
-        _, _, rest = response.partition("\0")
-        address, _, password = rest.partition("\0")
-        return await service.access.by_password(address, password, client=client)
-    if mechanism == "EXTERNAL":
-        return await service.access.by_certificate(response, certificate or b"", client=client)
-    address, token = read_bearer(response)
-    return await service.access.by_token(address, token, client=client)
-
-
-def read_bearer(response: str) -> tuple[str, str]:
-    r"""Address and token of an XOAUTH2 or OAUTHBEARER response; empty when unreadable.
-
-    >>> read_bearer("user=a@b.fr\x01auth=Bearer T\x01\x01"), read_bearer("n,a=a@b.fr,\x01auth=Bearer T\x01\x01")
-    (('a@b.fr', 'T'), ('a@b.fr', 'T'))
-    """
-    address = re.search(r"(?:^user=|^n,a=|^y,a=)([^\x01,]*)", response)
-    token = re.search(r"\x01auth=Bearer ([^\x01]*)\x01", response, re.IGNORECASE)
-    return (address[1] if address else "", token[1].strip() if token else "")
 
 
 def _reply(code: int, enhanced: str, error: SocleError) -> str:

@@ -91,6 +91,7 @@ def mailbox_of(row: asyncpg.Record) -> Mailbox:
         accepts_paperless=row["accepts_paperless"],
         ins=Ins(row["matricule"], row["ins_oid"]) if row["matricule"] else None,
         certificate_subject=row["certificate_subject"],
+        files_to_dmp=row["files_to_dmp"],
         password_hash=row["password_hash"],
         used_bytes=row["used_bytes"],
         last_used_at=row["last_used_at"],

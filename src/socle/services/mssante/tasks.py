@@ -17,7 +17,7 @@ async def publish(service: MssanteService, payload: bytes) -> None:
 
 async def sweep(service: MssanteService, _payload: bytes) -> None:
     """The daily work on boxes, traces and fingerprints."""
-    await service.sweep()
+    await service.upkeep.sweep()
 
 
 async def refresh_whitelist(service: MssanteService, _payload: bytes) -> None:
