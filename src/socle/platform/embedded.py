@@ -1,6 +1,7 @@
 """The PostgreSQL that comes in a wheel, for laptops and small deployments: made and run in the data directory.
 
-It listens on a Unix socket alone. Run as root, it runs under a system user of its own, as PostgreSQL demands.
+It listens on a Unix socket alone, which no other user of the machine can reach. Run as root, it runs under a system
+user of its own, as PostgreSQL demands.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import tempfile
 import time
@@ -65,14 +67,15 @@ class EmbeddedPostgres:
     def start(self, *, timeout_s: float = 60) -> None:
         """Creates the cluster if there is none, starts it, and returns when it answers. Raises ``Unavailable``."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._sockets.mkdir(parents=True, exist_ok=True)
+        self._make_sockets_private()
         if self._user is not None:
             self._give_to_user()
         if not (self._directory / "PG_VERSION").exists():
             self._initialise()
         log = self._directory / "postgres.log"
+        where = ["-D", str(self._directory), "-k", str(self._sockets), "-c", "unix_socket_permissions=0700"]
         with log.open("ab") as output:
-            self._process = self._spawn(["postgres", "-D", str(self._directory), "-k", str(self._sockets)], output)
+            self._process = self._spawn(["postgres", *where], output)
         deadline = time.monotonic() + timeout_s
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -128,6 +131,20 @@ class EmbeddedPostgres:
             # A Ctrl-C in the terminal is for the supervisor, which stops this process in its turn.
             start_new_session=True,
         )
+
+    def _make_sockets_private(self) -> None:
+        """Whoever reaches the socket is the database's superuser: its directory is ours alone.
+
+        Raises ``Unavailable`` when somebody else made it first: the temporary directory belongs to all.
+        """
+        self._sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = self._sockets.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), self._user}:
+            raise Unavailable(
+                "DatabaseNotStarted",
+                Text(f"{self._sockets} appartient à quelqu'un d'autre.", f"{self._sockets} belongs to somebody else."),
+            )
+        self._sockets.chmod(0o700)
 
     def _give_to_user(self) -> None:
         assert self._user is not None

@@ -79,6 +79,8 @@ class Supervisor:
 
         Raises ``Conflict`` if another instance uses the directory or a port, ``Unavailable`` if a part cannot start.
         """
+        # Whatever any process of the base writes, no other user of the machine reads.
+        os.umask(0o077)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         self._lock = lock_directory(self.settings.data_path)
