@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from socle.standards.errors import InvalidContent, SocleError, TooLarge
@@ -52,6 +52,7 @@ _subject = st.lists(_line, min_size=1, max_size=12).map(" ".join)
     text=st.lists(_line, max_size=5).map(lambda lines: "".join(f"{line}\n" for line in lines)),
     contents=st.lists(st.binary(max_size=300), max_size=3),
 )
+@example(subject="¡ 0¡¡ 00¡¡¡¡¡ࠀ𐀀 00¡¡¡¡¡ࠀ𐀀 00¡¡¡¡¡¡¡𐀀 0000000000000¡¡¡¡¡¡¡¡¡¡¡ࠀࠀ𐀀𐀀𐀀𐀀 ¡ ¡", text="", contents=[])
 def test_a_composed_letter_reads_back_the_same(subject: str, text: str, contents: list[bytes]) -> None:
     attachments = tuple(Attachment(f"pièce {n}.bin", "application/octet-stream", c) for n, c in enumerate(contents))
     message = compose(a_letter(subject=subject, text=text or "\n", attachments=attachments, asks_read_receipt=True))

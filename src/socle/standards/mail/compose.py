@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from email import policy
+from email.header import Header
 from email.headerregistry import Address as HeaderAddress
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -75,7 +76,6 @@ def compose(letter: Letter) -> bytes:
         message["In-Reply-To"] = _identifier(letter.in_reply_to)
     if letter.references:
         message["References"] = " ".join(_identifier(item) for item in letter.references[-20:])
-    message["Subject"] = _one_line(letter.subject)
     if letter.asks_read_receipt:
         message["Disposition-Notification-To"] = str(letter.sender.address)
     for name, value in _mss_fields(letter).items():
@@ -88,7 +88,14 @@ def compose(letter: Letter) -> bytes:
         name = _one_line(attachment.name)
         message.add_attachment(attachment.content, maintype=maintype, subtype=subtype or "octet-stream", filename=name)
         message.get_payload()[-1].set_param("name", name)  # type: ignore[union-attr, index]
-    return message.as_bytes()
+    return _subject_field(letter.subject) + message.as_bytes()
+
+
+def _subject_field(subject: str) -> bytes:
+    """The Subject field, folded by ``Header``: ``email.policy`` loses spaces when it folds long encoded subjects."""
+    text = _one_line(subject)
+    header = Header(text, "us-ascii" if text.isascii() else "utf-8", maxlinelen=75, header_name="Subject")
+    return b"Subject: %b\r\n" % header.encode(linesep="\r\n").encode("ascii")
 
 
 def xdm_subject(labels: tuple[str, ...], *, family: str, given: str, birth_date: date | None = None) -> str:
