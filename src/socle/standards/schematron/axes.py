@@ -39,6 +39,8 @@ def axis(step: x.Step, node: str, fresh: Callable[[str], str], *, as_items: bool
             return keep(f"ancestors({node})"), "node", False
         case "ancestor-or-self":
             return keep(f"[{node}, *ancestors({node})]"), "node", False
+        case "sibling":
+            return keep(f"siblings({node})"), "node", True
         case "following-sibling":
             return keep(f"following({node})"), "node", True
         case "preceding-sibling":

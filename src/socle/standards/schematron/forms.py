@@ -11,6 +11,7 @@ from socle.standards.schematron import xpath as x
 ATTRIBUTE_CLAUSE: Final = re.compile(
     r"for \w+ in \(\((\w+)\.attrs\[('[^']*')\],\) if '[^']*' in \w+\.attrs else \(\)\)"
 )
+BELOW_CLAUSE: Final = re.compile(r"for \w+ in below\(d, \w+(?:\.root)?, ('[^']*')\)")
 CHILD_CLAUSE: Final = re.compile(r"for \w+ in (\w+)\.kids\.get\(('[^']*'), E\)")
 
 
@@ -118,6 +119,8 @@ def text_of(value: Value) -> str:
             if value.code.endswith(")") and ".attrs.get(" in value.code:
                 return f"{value.code[:-1]}, '')"
             return f"({value.code} or '')"
+        case "texts" if value.code.endswith(",)") and value.code[1:-2].isidentifier():
+            return value.code[1:-2]
         case "texts":
             return f"only({value.code})"
     return f"text({value.code})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from socle.standards.schematron import operators, paths
 from socle.standards.schematron import xpath as x
 from socle.standards.schematron.forms import Scope, Value, exists_of, items_of
 from socle.standards.schematron.shapes import BOOLEAN_CALLS, NUMBER_CALLS, STRING_CALLS
@@ -21,7 +22,7 @@ def call(g: Generator, name: str, arguments: tuple[x.Expr, ...], scope: Scope) -
     if name in STRING_CALLS:
         return Value("str", string_call(g, name, arguments, scope))
     if name.startswith("xs:"):
-        return g.cast("cast", arguments[0], name + "?", scope)
+        return operators.cast(g, "cast", arguments[0], name + "?", scope)
     listed = [g.items(argument, scope) for argument in arguments]
     match name, arguments:
         case "distinct-values", (argument,):
@@ -90,7 +91,7 @@ def number_call(g: Generator, name: str, arguments: tuple[x.Expr, ...], scope: S
     """Code of a function that gives one number."""
     match name, arguments:
         case "count", (argument,):
-            return g.count(argument, scope)
+            return paths.count(g, argument, scope)
         case "string-length", ():
             return f"len({g.text(x.ContextItem(), scope)})"
         case "string-length", (argument,):
@@ -138,7 +139,7 @@ def string_call(g: Generator, name: str, arguments: tuple[x.Expr, ...], scope: S
         case "name", _:
             return f"node_name({g.items(context[0], scope)})"
         case "local-name", () if scope.form == "node":
-            return f"{scope.item}.tag.rpartition('}}')[2]"
+            return f"LOCAL[{scope.item}.tag]"
         case "local-name", _:
             return f"local_name({g.items(context[0], scope)})"
         case "namespace-uri", _:

@@ -20,6 +20,8 @@ def below(document: Document, node: Node, tag: str) -> Sequence[Node]:
     named = document.by_tag.get(tag)
     if named is None:
         return E
+    if node.last - node.index == 1:
+        return E
     if node.index <= 0 and node.tag == "":
         return named
     first = bisect_left(named, node.index + 1, key=_index)
@@ -37,6 +39,16 @@ def below_any(document: Document, node: Node, local: str) -> Sequence[Node]:
 def descendants(document: Document, node: Node) -> Sequence[Node]:
     """All elements below ``node``."""
     return document.nodes[node.index + 1 : node.last]
+
+
+def carriers(document: Document, node: Node, attribute: str) -> Sequence[Node]:
+    """``node`` and its descendants that have ``attribute``."""
+    key = f"@{attribute}"
+    carrying: list[Node] = once(document, key, lambda: [one for one in document.nodes if attribute in one.attrs])
+    if not carrying:
+        return E
+    first = bisect_left(carrying, node.index, key=_index)
+    return carrying[first : bisect_left(carrying, node.last, lo=first, key=_index)]
 
 
 def claims_below(document: Document, node: Node, template: str) -> int:
@@ -86,6 +98,25 @@ def preceding(node: Node) -> Sequence[Node]:
     """The siblings before ``node``, nearest first."""
     siblings = node.parent.children if node.parent is not None else E
     return siblings[: siblings.index(node)][::-1] if siblings else E
+
+
+def siblings(node: Node) -> list[Node]:
+    """The children of the parent of ``node``, without it."""
+    return [] if node.parent is None else [other for other in node.parent.children if other is not node]
+
+
+class _LocalNames(dict[str, str]):
+    """The local name of each Clark name met so far."""
+
+    def __missing__(self, tag: str) -> str:
+        if len(self) > _MOST_NAMES:
+            self.clear()
+        local = self[tag] = tag.rpartition("}")[2]
+        return local
+
+
+_MOST_NAMES: Final = 10_000
+LOCAL: Final = _LocalNames()
 
 
 def once(document: Document, key: str, compute: Callable[[], Item]) -> Item:

@@ -12,24 +12,30 @@ from __future__ import annotations
 
 import marshal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from socle.standards.errors import InvalidContent, Text
 from socle.standards.schematron import casts, comparisons, nodes, strings, values
 from socle.standards.schematron import xpath as x
-from socle.standards.schematron.compiler import CompiledCheck, Compiler, Uncovered
+from socle.standards.schematron.bodies import CompiledCheck
+from socle.standards.schematron.compiler import Compiler, Uncovered
 from socle.standards.schematron.files import Files
 from socle.standards.schematron.forms import Scope, Value, text_of
 from socle.standards.schematron.schema import Let, Schema
-from socle.standards.schematron.tree import Document, Node
+from socle.standards.schematron.tree import Document, Node, shape_of
 from socle.standards.schematron.values import E, XPathError
 
 #: Changes whenever generated code changes: a stored plan of another version is not read.
-FORMAT: Final = f"2/{sys.implementation.cache_tag}"
+FORMAT: Final = f"3/{sys.implementation.cache_tag}"
+
+Unit: TypeAlias = Callable[[Node, Document, Callable[[tuple[int, Node]], None]], None]
+Guard: TypeAlias = Callable[[Mapping[str, str], Mapping[str, Sequence[Node]]], bool]
+#: Shapes that a rule remembers: real documents show some hundreds.
+_MOST_SHAPES: Final = 4_096
 
 
 class Firing(msgspec.Struct, frozen=True):
@@ -82,7 +88,14 @@ class Plan:
         exec(code, names)  # noqa: S102  # code that `compile_schema` generated
         self._names = names
         self._selectors: list[Callable[[Sequence[Node], Document], Sequence[Node]]] = names["SELECTORS"]
-        self._rules: list[Callable[[Node, Document, Callable[[tuple[int, Node]], None]], None]] = names["RULES"]
+        self._rules: list[tuple[tuple[Unit, Guard | None], ...]] = names["RULES"]
+        #: For each rule, the units that each shape of a node leaves to run.
+        self._left: list[dict[int, tuple[Unit, ...]]] = [{} for _ in self._rules]
+        self._entries = [(number, *entry) for number, (_, entries) in enumerate(tables.patterns) for entry in entries]
+        self._uses: list[list[int]] = [[] for _ in tables.selectors]
+        for number, (_, chosen, _, _) in enumerate(self._entries):
+            for selector in chosen:
+                self._uses[selector].append(number)
         self._messages: dict[CompiledCheck, Callable[[Node, Document], str]] = {}
 
     def gather(self) -> list[str]:
@@ -92,35 +105,59 @@ class Plan:
     def evaluate(self, document: Document) -> Outcome:
         """Everything the rule set says about ``document``."""
         found: list[tuple[int, Node]] = []
-        origins: list[tuple[str, str]] = []
+        origins: list[tuple[int, str]] = []
         stopped: list[tuple[str, str, Node]] = []
-        selected = self._select(document)
-        fired_rules = 0
-        report, rules = found.append, self._rules
-        for pattern, entries in self._tables.patterns:
-            fired: set[Node] = set()
-            for selectors, rule, context in entries:
-                for selector in selectors:
-                    for node in selected[selector]:
-                        if node in fired:
-                            continue
-                        fired.add(node)
-                        fired_rules += 1
-                        try:
-                            rules[rule](node, document, report)
-                        except XPathError as error:
-                            stopped.append((str(error.args[0]), context, node))
-                        if len(found) > len(origins):
-                            origins += [(pattern, context)] * (len(found) - len(origins))
+        selected, active = self._select(document)
+        fired: set[Node] = set()
+        fired_rules, current, report = 0, -1, found.append
+        for number in active:
+            pattern, selectors, rule, context = self._entries[number]
+            if pattern != current:
+                fired_rules += len(fired)
+                fired, current = set(), pattern
+            left = self._left[rule]
+            for selector in selectors:
+                for node in selected[selector]:
+                    if node in fired:
+                        continue
+                    fired.add(node)
+                    shape = node.shape or shape_of(node)
+                    units = left.get(shape)
+                    if units is None:
+                        units = self._settle(rule, shape, node)
+                    try:
+                        for unit in units:
+                            unit(node, document, report)
+                    except XPathError as error:
+                        stopped.append((str(error.args[0]), context, node))
+                    if len(found) > len(origins):
+                        origins += [(pattern, context)] * (len(found) - len(origins))
         checks = self.checks
-        firings = [Firing(checks[number], node, *origin) for (number, node), origin in zip(found, origins, strict=True)]
-        return Outcome(firings, stopped, fired_rules)
+        patterns = self._tables.patterns
+        firings = [
+            Firing(checks[number], node, patterns[pattern][0], context)
+            for (number, node), (pattern, context) in zip(found, origins, strict=True)
+        ]
+        return Outcome(firings, stopped, fired_rules + len(fired))
 
-    def _select(self, document: Document) -> list[Sequence[Node]]:
+    def _settle(self, rule: int, shape: int, node: Node) -> tuple[Unit, ...]:
+        """The units that the shape of ``node`` leaves to run, kept for the next node of that shape."""
+        left = self._left[rule]
+        if len(left) > _MOST_SHAPES:
+            left.clear()
+        attributes, kids = node.attrs, node.kids
+        units = left[shape] = tuple(
+            unit for unit, guard in self._rules[rule] if guard is None or not guard(attributes, kids)
+        )
+        return units
+
+    def _select(self, document: Document) -> tuple[list[Sequence[Node]], list[int]]:
+        """The nodes of each selector, and the rules that have some, in order."""
         selectors, functions = self._tables.selectors, self._selectors
         count = len(selectors)
         selected: list[Sequence[Node]] = [E] * count
         root, by_tag = (document.root,), document.by_tag
+        active: set[int] = set()
         number = 0
         while number < count:
             parent, after, tag = selectors[number]
@@ -133,10 +170,11 @@ class Plan:
                 found = E
             if found:
                 selected[number] = found
+                active.update(self._uses[number])
                 number += 1
             else:
                 number = after  # nothing here: nothing below either
-        return selected
+        return selected, sorted(active)
 
     def message(self, firing: Firing, document: Document) -> str:
         """The sentence of a firing, its values filled in."""
@@ -157,7 +195,7 @@ class Plan:
         used = compiler.used_names([piece.text for piece in check.message if piece.kind != "text"], check.lets)
         for let in check.lets:
             if let.name in used:
-                lines += compiler.let(let, variables)
+                lines += [f"    {line}" for line in compiler.let(let, variables)]
         parts = []
         for piece in check.message:
             if piece.kind == "text":
@@ -225,8 +263,8 @@ def compile_schema(schema: Schema, files: Files) -> Plan:
         for number, after in order
     ]
     tables = _Tables(
-        FORMAT, schema.title, schema.path.rpartition("/")[0], schema.namespaces, list(schema.lets), compiler.checks,
-        selectors, patterns, compiler.uncovered,
+        FORMAT, schema.title, schema.path.rpartition("/")[0], schema.namespaces, list(schema.lets),
+        compiler.bodies.checks, selectors, patterns, compiler.uncovered,
         marshal.dumps(compile(source, f"<{schema.path}>", "exec", optimize=2)),
     )  # fmt: skip
     return Plan(tables, files)

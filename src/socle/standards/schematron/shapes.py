@@ -67,6 +67,43 @@ def united(expr: x.Expr) -> list[x.Expr]:
     return [expr]
 
 
+def around(expr: x.Expr) -> x.Step | None:
+    """The siblings that ``preceding-sibling::a[…] | following-sibling::a[…]`` asks for, as one step."""
+    match expr:
+        case x.Binary(
+            "|", x.Step("preceding-sibling", test, conditions), x.Step("following-sibling", other, again)
+        ) if (
+            test == other and conditions == again and not any(is_positional(one, {}) for one in conditions)
+        ) and test.kind == "element":
+            return x.Step("sibling", test, conditions)
+    return None
+
+
+def carried(expr: x.For) -> str | None:
+    """The attribute without which ``every $e in descendant-or-self::* satisfies …`` says nothing of an element."""
+    if expr.source != x.Step("descendant-or-self", x.Test("element", "*")):
+        return None
+    match expr.body:
+        case x.Filter(x.Variable(name), (condition,)) if name == expr.variable:
+            while isinstance(condition, x.Binary) and condition.operator == "or":
+                condition = condition.left
+            match condition:
+                case x.Call("not", (x.Step("attribute", x.Test("attribute", carried_name), ()),)):
+                    return carried_name if is_plain(carried_name) else None
+    return None
+
+
+def choice(expr: x.Expr) -> tuple[str, tuple[str, ...]] | None:
+    """``@a = 'x' or @a = 'y' or …``: the attribute and its values."""
+    match expr:
+        case x.Binary("or", left, right):
+            first, second = choice(left), choice(right)
+            return (first[0], first[1] + second[1]) if first and second and first[0] == second[0] else None
+        case x.Binary("=", x.Step("attribute", x.Test("attribute", name), ()), x.Literal(value)):
+            return (name, (value,)) if isinstance(value, str) and is_plain(name) else None
+    return None
+
+
 def is_document_wide(expr: x.Expr) -> bool:
     """Whether the value is the same wherever it is read: it starts at the root and reads no variable."""
     match expr:

@@ -6,6 +6,7 @@ costs ten times more. Positions (line, column) are found only for the few nodes 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
@@ -24,10 +25,10 @@ class Node:
     """An element, or the document itself (``tag`` empty, index -1).
 
     ``kids`` maps a Clark name to the children of that name; ``last`` is the index after the last descendant;
-    ``templates`` are the roots of its ``templateId`` children, in order.
+    ``templates`` are the roots of its ``templateId`` children, in order; ``shape`` is 0, then what ``shape_of`` gives.
     """
 
-    __slots__ = ("attrs", "children", "element", "index", "kids", "last", "parent", "tag", "templates")
+    __slots__ = ("attrs", "children", "element", "index", "kids", "last", "parent", "shape", "tag", "templates")
 
     tag: str
     attrs: dict[str, str]
@@ -37,6 +38,7 @@ class Node:
     children: Sequence[Node]
     kids: Mapping[str, Sequence[Node]]
     templates: Sequence[str]
+    shape: int
     element: etree._Element
 
     def string(self) -> str:
@@ -50,6 +52,8 @@ class Node:
         if not self.tag:
             return []
         found = [self.element.text] if self.element.text else []
+        if not len(self.element):
+            return found
         found += [child.tail for child in self.element if child.tail]
         return found
 
@@ -83,7 +87,7 @@ class Document:
         self.memo: dict[object, object] = {}
         self.root = Node()
         self.root.tag, self.root.attrs, self.root.parent, self.root.index = "", {}, None, -1
-        self.root.templates, self.root.element = _NO_TEMPLATES, root
+        self.root.templates, self.root.element, self.root.shape = _NO_TEMPLATES, root, 0
         top = self._build(root)
         self.root.children, self.root.kids, self.root.last = [top], {top.tag: [top]}, top.last
 
@@ -93,7 +97,7 @@ class Document:
         def build(element: etree._Element, tag: str, parent: Node) -> Node:
             node = new(Node)
             node.tag, node.attrs, node.parent, node.element = tag, dict(element.items()), parent, element
-            node.index = len(nodes)
+            node.index, node.shape = len(nodes), 0
             nodes.append(node)
             if tag in by_tag:
                 by_tag[tag].append(node)
@@ -128,6 +132,21 @@ class Document:
         for node in (self.root, *self.nodes):
             node.parent, node.children, node.kids = None, _NONE, _NO_KIDS
         self.memo.clear()
+
+
+def shape_of(node: Node) -> int:
+    """A number for the names of the node's attributes and the number of its children of each name; never 0."""
+    kids = node.kids
+    key = (tuple(node.attrs), tuple(kids), tuple(map(len, kids.values()))) if kids else tuple(node.attrs)
+    if len(_SHAPES) > _MOST_SHAPES:
+        _SHAPES.clear()  # numbers go on: none is given twice
+    node.shape = _SHAPES.setdefault(key, next(_NUMBERS))
+    return node.shape
+
+
+_SHAPES: Final[dict[object, int]] = {}
+_MOST_SHAPES: Final = 50_000
+_NUMBERS: Final = itertools.count(1)
 
 
 def location(node: Node) -> str:
