@@ -31,7 +31,7 @@ from socle.platform.vihf import VihfAuthenticator
 from socle.platform.web import Counted, fail, refuse
 from socle.portals import pages
 from socle.portals.citizen import routes as citizen_pages
-from socle.portals.logins import CitizenLogins, DeskLogins, OperatorLogins
+from socle.portals.logins import CitizenLogins, DeskLogins, OperatorLogins, authenticate_by_token_or_login
 from socle.portals.operator import routes as operator_pages
 from socle.portals.professional import routes as professional_pages
 from socle.sandbox import admit, pki_http
@@ -187,7 +187,14 @@ def _dmp_routes(services: Services) -> list[BaseRoute]:
     return [
         *dmp_soap.routes(services.dmp, services.ins, services.vihf, base),
         *dmp_fhir.routes(services.dmp, services.identity.authenticate),
-        *audit_fhir.routes(AuditService(base, services.dmp), services.identity.authenticate),
+        *audit_fhir.routes(
+            AuditService(base, services.dmp),
+            authenticate_by_token_or_login(
+                services.identity,
+                CitizenLogins(services.identity, services.dmp, services.ins),
+                OperatorLogins(services.identity),
+            ),
+        ),
     ]
 
 

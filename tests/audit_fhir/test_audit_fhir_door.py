@@ -18,14 +18,15 @@ from socle.platform.actor import Actor, ActorKind, AuthenticationMode, Purpose
 from socle.platform.base import Base
 from socle.services.audit import fhir
 from socle.services.audit.service import AuditService
-from socle.services.dmp.domain import AuthorizationAction, DocumentFilter, Door, FindDocuments
+from socle.services.dmp.domain import AuthorizationAction, DocumentFilter, DocumentRequest, Door, FindDocuments
 from socle.services.dmp.service import DmpService
 from socle.standards.errors import Forbidden
-from socle.standards.fhir.json_codec import decode_json
+from socle.standards.fhir.json_codec import decode_json, encode_json
 from socle.standards.fhir.resources import AuditEvent, Bundle
 from socle.standards.fhir.xml_codec import decode_xml
 from socle.standards.ids.ins import OID_NIR_TEST, Ins, key_of
 from socle.standards.ids.status import Reliability
+from socle.standards.xds.model import Author, Code, DocumentEntry, Submission, SubmissionSet
 
 NUMBERS = itertools.count(1)
 SINCE = "date=ge2026-01-01"
@@ -99,6 +100,43 @@ class AuditClient:
             await self.dmp.set_authorization(one, ins, AuthorizationAction.AJOUT)
             await self.dmp.search(one, FindDocuments(patient=ins, filter=DocumentFilter()))
         return ins
+
+    async def feed(self, ins: Ins, author: Actor, visibility: tuple[str, ...]) -> str:
+        """The uniqueId of a document that ``author`` fed."""
+        name, content = f"1.2.250.1.999.2.{next(NUMBERS)}", b"%PDF-1.7 made up"
+        person = f"{author.id}^MARTIN^Claire^^^^^^&1.2.250.1.71.4.2.1&ISO^D^^^IDNPS"
+        hidden = (Code(code, "1.2.250.1.213.1.1.4.13") for code in visibility)
+        entry = DocumentEntry(
+            entry_uuid="Document01",
+            unique_id=name,
+            patient_id=ins,
+            class_code=Code("10", "1.2.250.1.213.1.1.4.1"),
+            type_code=Code("11488-4", "2.16.840.1.113883.6.1"),
+            format_code=Code("urn:ihe:iti:xds-sd:pdf:2008", "1.3.6.1.4.1.19376.1.2.3"),
+            healthcare_facility_type_code=Code("SA07", "1.2.250.1.71.4.2.4"),
+            practice_setting_code=Code("AMBULATOIRE", "1.2.250.1.213.1.1.4.9"),
+            confidentiality_codes=(Code("N", "2.16.840.1.113883.5.25", "Normal"), *hidden),
+            creation_time="20260302080000",
+            service_start_time="20260302073000",
+            language_code="fr-FR",
+            mime_type="application/pdf",
+            authors=(Author(person=person),),
+            legal_authenticator=person,
+            title="Compte rendu",
+            source_patient_id=ins.to_cx(),
+        )
+        submission_set = SubmissionSet(
+            entry_uuid="SubmissionSet01",
+            unique_id=f"1.2.250.1.999.2.{next(NUMBERS)}",
+            source_id="1.2.250.1.999.2",
+            patient_id=ins,
+            content_type_code=Code("07", "1.2.250.1.213.2.2"),
+            submission_time="20260302081500",
+            author=Author(person=person),
+        )
+        sent = Submission(submission_set=submission_set, documents=(entry,), contents={"Document01": content})
+        await self.dmp.submit(author, sent)
+        return name
 
 
 @pytest.fixture
@@ -180,6 +218,25 @@ async def test_a_refusal_is_traced_as_a_failure(audit: AuditClient) -> None:
         await audit.dmp.search(doctor(4), FindDocuments(patient=ins, filter=DocumentFilter()))
     (event,) = await audit.events(holder(ins), f"{SINCE}&outcome=4")
     assert event.outcome_desc
+
+
+async def test_a_trace_of_several_documents_names_to_the_holder_those_that_may_be_known(audit: AuditClient) -> None:
+    one = doctor(1)
+    ins = await audit.record(one)
+    kept = [await audit.feed(ins, one, visibility) for visibility in ((), ("INVISIBLE_PATIENT",))]
+    await audit.dmp.retrieve(one, [DocumentRequest(unique_id=name) for name in kept], patient=ins)
+    (read,) = [event for event in await audit.events(holder(ins)) if event.subtype[0].code == "ITI-43"]
+    assert kept[0] in read_text(read)
+    assert kept[1] not in read_text(read)
+    again = await audit.send("GET", f"/AuditEvent/{read.id}", holder(ins))
+    assert again.status_code == 200
+    assert kept[1] not in again.text
+    (own,) = [event for event in await audit.events(one) if event.subtype[0].code == "ITI-43"]
+    assert kept[1] in read_text(own)
+
+
+def read_text(event: AuditEvent) -> str:
+    return encode_json(event).decode()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import msgspec
 from starlette.requests import Request
 
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode, Purpose
-from socle.portals.visit import Choice, Visit
+from socle.platform.web import Authenticate
+from socle.portals.visit import Choice, Visit, Visits
 from socle.services.dmp.domain import Mandate, MandateKind
 from socle.services.dmp.service import DmpService
 from socle.services.identity.portal_logins import PortalLogins
@@ -182,6 +183,22 @@ class OperatorLogins(_Logins):
     async def choose(self, request: Request, key: str) -> None:
         """An operator has no choice to make."""
         raise Forbidden("UnknownChoice", Text("Ce choix ne vous est pas ouvert.", "This choice is not open to you."))
+
+
+def authenticate_by_token_or_login(identity: IdentityService, *spaces: Visits) -> Authenticate:
+    """Who asks a door that software and people share: a bearer token names a professional, a login of ``spaces`` a
+    citizen (on the record that is open) or an operator. A login reads alone: a form of another site could write.
+    """
+
+    async def authenticate(request: Request) -> Actor:
+        if request.method in {"GET", "HEAD"} and "authorization" not in request.headers:
+            for visits in spaces:
+                visit = await visits.find(request)
+                if visit is not None:
+                    return visit.actor
+        return await identity.authenticate(request)
+
+    return authenticate
 
 
 def _kind(mandate: Mandate) -> ActorKind:

@@ -17,7 +17,7 @@ from socle.platform.actor import Actor, ActorKind
 from socle.platform.audit import BEGINNING, END, Action, AuditEvent, Subject, Trace
 from socle.platform.base import Base
 from socle.platform.patient_key import patient_key
-from socle.services.dmp.domain import Door
+from socle.services.dmp.domain import AccessLine, Door
 from socle.services.dmp.service import DmpService
 from socle.standards.errors import Forbidden, NotFound, SocleError, Text
 from socle.standards.ids.ins import Ins
@@ -87,24 +87,25 @@ class AuditService:
         async with self.base.database.transaction() as connection:
             found = await self.base.audit.of_patient(connection, chain, before=sequence + 1, count=1)
         trace = next((trace for trace in found if trace.sequence == sequence), None)
-        if trace is None or not await self._may_read(actor, trace):
+        readable = await self._as_read_by(actor, trace) if trace is not None else None
+        if readable is None:
             raise NotFound("FHIRNotFound", Text("Il n'y a pas de trace de ce nom.", "There is no such trace."))
-        return trace
+        return readable
 
-    async def _may_read(self, actor: Actor, trace: Trace) -> bool:
+    async def _as_read_by(self, actor: Actor, trace: Trace) -> Trace | None:
         if trace.event.actor.id == actor.id or actor.kind is ActorKind.OPERATOR:
             async with self.base.database.transaction() as connection:
                 await self.base.audit.record(connection, _reading(actor, "own-traces"))
-            return True
+            return trace
         if actor.patient is None or trace.chain != patient_key(actor.patient):
-            return False
+            return None
         try:
             lines = await self._dmp.access_history(
                 actor, actor.patient, before=trace.sequence + 1, count=1, door=Door.FHIR
             )
         except SocleError:
-            return False
-        return any(line.sequence == trace.sequence for line in lines)
+            return None
+        return next((_as_told(trace, line) for line in lines if line.sequence == trace.sequence), None)
 
     async def _of_record(self, actor: Actor, window: Window, patient: Ins) -> Batch:
         if actor.kind is ActorKind.OPERATOR:
@@ -114,10 +115,10 @@ class AuditService:
             )
         span = {"before": window.before, "since": window.since, "until": window.until, "count": SCANNED}
         lines = await self._dmp.access_history(actor, patient, door=Door.FHIR, **span)  # type: ignore[arg-type]
-        shown = {line.sequence for line in lines}
+        told = {line.sequence: line for line in lines}
         async with self.base.database.transaction() as connection:
             found = await self.base.audit.of_patient(connection, patient_key(patient), **span)  # type: ignore[arg-type]
-        traces = [trace for trace in found if trace.sequence in shown]
+        traces = [_as_told(trace, told[trace.sequence]) for trace in found if trace.sequence in told]
         pinned = msgspec.structs.replace(window, before=traces[0].sequence + 1) if traces else window
         return Batch(traces, pinned, _after(window, found))
 
@@ -147,6 +148,12 @@ def _after(window: Window, found: Sequence[Trace]) -> Window | None:
     if len(found) < SCANNED:
         return None
     return msgspec.structs.replace(window, before=found[-1].sequence, skip=window.skip + len(found))
+
+
+def _as_told(trace: Trace, line: AccessLine) -> Trace:
+    """The trace without the documents that its reader may not know of."""
+    subjects = tuple(one for one in trace.event.subjects if one.type != "document" or one.id in line.documents)
+    return Trace(trace.chain, trace.sequence, msgspec.structs.replace(trace.event, subjects=subjects))
 
 
 def _reading(actor: Actor, right: str) -> AuditEvent:
