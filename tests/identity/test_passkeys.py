@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from socle.services.identity.accounts import AccountKind
+from socle.services.identity.domain import AccountKind
 from socle.services.identity.errors import LoginRefused
 from socle.services.identity.passkeys import Passkeys
 from socle.services.identity.service import IdentityService

@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import Request
 
 from socle.platform.actor import ActorKind
-from socle.services.identity.accounts import AccountKind
+from socle.services.identity.domain import AccountKind
 from socle.services.identity.errors import LoginRefused
 from socle.services.identity.personas import Persona
 from socle.services.identity.portal_logins import PortalLogins

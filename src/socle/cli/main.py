@@ -24,6 +24,7 @@ for place in (
     "ins:app",
     "sandbox:app",
     "psc:app",
+    "account:app",
     "directory:app",
     "upkeep:verify",
     "upkeep:audit",

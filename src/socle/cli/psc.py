@@ -1,4 +1,4 @@
-"""`socle psc`: clients and keys of the base's own Pro Santé Connect, and the accounts around it."""
+"""`socle psc`: clients and keys of the base's own Pro Santé Connect."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-app = App(name="psc", help="Pro Santé Connect de la base : logiciels clients, clés, opérateurs, jetons d'essai.")
+app = App(name="psc", help="Pro Santé Connect de la base : logiciels clients, clés, jetons d'essai.")
 client = App(name="client", help="Registre des logiciels clients.")
 keys = App(name="keys", help="Clés de signature.")
-operator = App(name="operator", help="Comptes des exploitants de la base.")
 app.command(client)
 app.command(keys)
-app.command(operator)
 
 Data = Annotated[str | None, Parameter(help="Dossier des données (par défaut .socle).")]
 Json = Annotated[bool, Parameter(help="Écrire le résultat en JSON.")]
@@ -139,28 +137,6 @@ def rotate(
     """Crée une clé : publiée aussitôt, elle signe cinq minutes plus tard ; l'ancienne vérifie encore cinq heures."""
     kid = _run(data, lambda identity: identity.keys.rotate(algorithm, at_once=at_once))
     print(f"Nouvelle clé {algorithm} : {kid}")
-
-
-@operator.command(name="add")
-def add_operator(login: str, *, name: str, data: Data = None) -> None:
-    """Crée le compte d'un exploitant ; le mot de passe est demandé, le second facteur à la première connexion."""
-    import getpass
-
-    password = getpass.getpass("Mot de passe (12 caractères ou plus) : ")
-    _run(data, lambda identity: identity.accounts.add_operator(login, name, password))
-    print(f"Compte {login} créé : /connexion?espace=operateur")
-
-
-@operator.command(name="list")
-def list_operators(*, data: Data = None, json: Json = False) -> None:
-    """Liste les comptes des exploitants."""
-    import msgspec
-
-    found = _run(data, lambda identity: identity.accounts.list_operators())
-    if json:
-        print(msgspec.json.encode([{"login": login, "name": name} for login, name in found]).decode())
-    else:
-        print("\n".join(f"{login} : {name}" for login, name in found) or "Aucun compte.")
 
 
 @app.command

@@ -1,7 +1,8 @@
-"""Local accounts: password and one-time code, passkeys, recovery codes; for citizens and operators.
+"""Local accounts of citizens and operators: opened, proven by password, recovered, closed.
 
-A login always proves two things (PGSSI-S, eIDAS substantial): a password and a TOTP or recovery code, or a passkey
-that verified its user. Nothing tells whether an identifier exists. Five wrong answers lock for fifteen minutes.
+A login always proves two things (PGSSI-S, eIDAS substantial): a password and a second factor, or a passkey that
+verified its user. So does a recovery: a one-time code and a recovery code, or a new letter. Nothing tells whether an
+identifier exists. Five wrong answers lock for fifteen minutes.
 """
 
 from __future__ import annotations
@@ -9,57 +10,29 @@ from __future__ import annotations
 import asyncio
 import secrets
 from datetime import timedelta
-from enum import StrEnum
 from functools import cache
 from typing import Final
 from uuid import UUID, uuid4
 
-import msgspec
-import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from asyncpg import Record
 
 from socle.platform.base import Base
-from socle.platform.database import Queries
+from socle.platform.database import Connection, Queries
 from socle.platform.patient_key import owner_key
-from socle.services.identity.domain import sha256
+from socle.services.identity.domain import Account, AccountKind, account_of, new_code, normalise_code, sha256
 from socle.services.identity.errors import LoginRefused
+from socle.services.identity.lockout import count_failure, refuse_locked
+from socle.services.identity.second_factor import SecondFactor
 from socle.standards.errors import Conflict, InvalidContent, NotFound, Text
 from socle.standards.ids.ins import Ins
 
 QUERIES = Queries("socle.services.identity")
 
-_LOCK: Final = timedelta(minutes=15)
 #: Validity of the provisional code of a letter. Source: citizen fact sheet §2.1.
 ACTIVATION_LIFE: Final = timedelta(weeks=6)
 _SHORTEST_PASSWORD: Final = 12
-_RECOVERY_CODES: Final = 10
-_STEP_S: Final = 30
-_OWNER = owner_key("identity", "accounts")
-_SEALED_AS = b"totp"
-#: No 0/O, 1/I/L: codes are read aloud and copied from paper.
-_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _hasher = PasswordHasher()
-
-
-class AccountKind(StrEnum):
-    """Whose account."""
-
-    CITIZEN = "citizen"
-    OPERATOR = "operator"
-
-
-class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """An account. ``ins`` is the citizen's own record, if one was found."""
-
-    id: UUID
-    kind: AccountKind
-    login: str
-    name: str
-    ins: Ins | None
-    has_totp: bool
-    has_password: bool
 
 
 class Accounts:
@@ -67,10 +40,11 @@ class Accounts:
 
     def __init__(self, base: Base) -> None:
         self._base = base
+        self.second_factor = SecondFactor(base)
 
     async def invite(self, ins: Ins, name: str) -> str:
         """A provisional code for the letter that opens a citizen's space; it lives six weeks and serves once."""
-        code = _new_code(12)
+        code = new_code(12)
         async with self._base.database.connection() as connection:
             await QUERIES["add_activation"].execute(
                 connection,
@@ -85,13 +59,14 @@ class Accounts:
     async def activate(self, code: str, matricule: str, login: str, password: str) -> Account:
         """A citizen's account from the code of the letter and the matricule that goes with it.
 
+        Where there is an account already, the letter gives it back to who lost it: new identifier and password, former
+        second factor, passkeys and logins gone.
         Raises ``LoginRefused`` (one sentence for a wrong code or matricule), ``InvalidContent``, ``Conflict``.
         """
-        check_password(password, login)
-        hashed = await asyncio.to_thread(_hasher.hash, password)
+        hashed = await hash_password(password, login)
         async with self._base.database.transaction() as connection:
             row = await QUERIES["use_activation"].row(
-                connection, code_sha256=sha256(_normalise_code(code)), now=self._base.clock()
+                connection, code_sha256=sha256(normalise_code(code)), now=self._base.clock()
             )
             if row is None or not secrets.compare_digest(row["ins"][:13], matricule.replace(" ", "")[:13]):
                 raise LoginRefused(
@@ -102,16 +77,39 @@ class Accounts:
                         "Check the letter; a code lives six weeks. Ask for another if needed.",
                     ),
                 )
-            return await self._add(
-                connection, AccountKind.CITIZEN, login, row["name"], hashed, Ins(row["ins"], row["ins_oid"])
-            )
+            ins = Ins(row["ins"], row["ins_oid"])
+            await self._refuse_taken(connection, AccountKind.CITIZEN, login, citizen_account(ins))
+            if await self._reset(connection, citizen_account(ins), hashed, login):
+                return await self._existing(connection, citizen_account(ins))
+            return await self._add(connection, AccountKind.CITIZEN, login, row["name"], hashed, ins)
 
     async def add_operator(self, login: str, name: str, password: str) -> Account:
         """An operator's account. Raises ``InvalidContent``, ``Conflict``."""
-        check_password(password, login)
-        hashed = await asyncio.to_thread(_hasher.hash, password)
+        hashed = await hash_password(password, login)
         async with self._base.database.transaction() as connection:
+            await self._refuse_taken(connection, AccountKind.OPERATOR, login, None)
             return await self._add(connection, AccountKind.OPERATOR, login, name, hashed, None)
+
+    async def reset_operator(self, login: str, password: str) -> Account:
+        """Gives an account back to an operator who lost everything; the next login enrols a second factor.
+
+        Raises ``NotFound``, ``InvalidContent``.
+        """
+        hashed = await hash_password(password, login)
+        async with self._base.database.transaction() as connection:
+            account = await self._operator(connection, login)
+            await self._reset(connection, account.id, hashed, login)
+            return await self._existing(connection, account.id)
+
+    async def close_operator(self, login: str) -> None:
+        """Closes the account of an operator who leaves; their logins end, the identifier becomes free.
+
+        Raises ``NotFound``.
+        """
+        async with self._base.database.transaction() as connection:
+            account = await self._operator(connection, login)
+            await QUERIES["close_account"].execute(connection, id=account.id, now=self._base.clock())
+            await QUERIES["close_sessions_of_account"].execute(connection, subject=str(account.id))
 
     async def find_or_add_upstream(self, upstream_sub: str, name: str, ins: Ins | None) -> Account:
         """The account of an upstream provider's subject; made, or linked to the patient's account, at first login."""
@@ -122,56 +120,13 @@ class Accounts:
                 if row is not None:
                     await QUERIES["link_upstream"].execute(connection, id=row["id"], upstream_sub=upstream_sub)
             if row is not None:
-                return _account(row)
+                return account_of(row)
             return await self._add(connection, AccountKind.CITIZEN, "", name, "", ins, upstream_sub)
-
-    async def _add(
-        self,
-        connection: object,
-        kind: AccountKind,
-        login: str,
-        name: str,
-        hashed: str,
-        ins: Ins | None,
-        upstream_sub: str | None = None,
-    ) -> Account:
-        account = citizen_account(ins) if ins is not None else uuid4()
-        added = await QUERIES["add_account"].execute(
-            connection,  # type: ignore[arg-type]
-            id=account,
-            kind=kind.value,
-            login=normalise_login(login),
-            name=name,
-            password_hash=hashed,
-            upstream_sub=upstream_sub,
-            ins=ins.matricule if ins is not None else "",
-            ins_oid=ins.oid if ins is not None else "",
-            now=self._base.clock(),
-        )
-        if not added:
-            raise Conflict(
-                "LoginTaken",
-                Text("Cet identifiant ne peut pas être utilisé.", "This identifier cannot be used."),
-                location="login",
-                remedy=Text("Choisissez-en un autre.", "Choose another."),
-            )
-        return Account(
-            id=account,
-            kind=kind,
-            login=normalise_login(login),
-            name=name,
-            ins=ins,
-            has_totp=False,
-            has_password=bool(hashed),
-        )
 
     async def find(self, account: UUID) -> Account:
         """An open account. Raises ``NotFound``."""
         async with self._base.database.connection() as connection:
-            row = await QUERIES["find_account"].row(connection, id=account)
-        if row is None:
-            raise NotFound("NoSuchAccount", Text("Ce compte n'existe pas.", "There is no such account."))
-        return _account(row)
+            return await self._existing(connection, account)
 
     async def list_operators(self) -> list[tuple[str, str]]:
         """Login and name of each operator."""
@@ -187,83 +142,104 @@ class Accounts:
         is_right = await asyncio.to_thread(_verify, row["password_hash"] if row is not None else "", password)
         if row is None or not row["password_hash"]:
             raise _refused()
-        self._refuse_locked(row)
+        refuse_locked(row, self._base.clock())
         if not is_right:
-            await self._fail(row["id"])
+            await count_failure(self._base, account_of(row), "password")
             raise _refused()
-        return _account(row)
+        return account_of(row)
 
-    async def start_totp(self) -> str:
-        """A new secret for an authenticator application, not yet kept."""
-        return pyotp.random_base32()
+    async def change_password(self, account: Account, current: str, password: str) -> None:
+        """A new password for who knows the present one. Every login of the account ends.
 
-    def totp_address(self, secret: str, login: str) -> str:
-        """The ``otpauth://`` address that the authenticator application reads from a QR code."""
-        return pyotp.TOTP(secret).provisioning_uri(name=login, issuer_name="Socle")
-
-    async def confirm_totp(self, account: UUID, secret: str, code: str) -> tuple[str, ...]:
-        """Keeps the secret once its first code is right, and returns ten recovery codes. Raises ``LoginRefused``."""
-        if _step_of(secret, code, self._base.clock().timestamp()) is None:
-            raise _wrong_code()
-        sealed = await self._base.objects.rings.seal(_OWNER, _SEALED_AS + account.bytes, secret.encode())
-        codes = tuple(_new_code(10) for _ in range(_RECOVERY_CODES))
+        Raises ``LoginRefused``, ``InvalidContent``.
+        """
+        hashed = await hash_password(password, account.login)
+        await self.check_password(account.kind, account.login, current)
         async with self._base.database.transaction() as connection:
-            await QUERIES["set_totp"].execute(connection, id=account, totp_sealed=sealed)
-            await QUERIES["clear_recovery_codes"].execute(connection, account=account)
-            for recovery in codes:
-                await QUERIES["add_recovery_code"].execute(connection, account=account, code_sha256=sha256(recovery))
-        return codes
+            await QUERIES["set_password"].execute(connection, id=account.id, password_hash=hashed)
+            await QUERIES["close_sessions_of_account"].execute(connection, subject=str(account.id))
 
-    async def check_second_factor(self, account: UUID, code: str) -> None:
-        """Accepts the current one-time code, once, or a recovery code, once. Raises ``LoginRefused``."""
+    async def recover(self, kind: AccountKind, login: str, code: str, recovery: str, password: str) -> Account:
+        """A new password for who forgot it, and still has both telephone and paper: one code of each.
+
+        Raises ``LoginRefused`` (one sentence whatever was wrong), ``InvalidContent``.
+        """
+        hashed = await hash_password(password, login)
         async with self._base.database.connection() as connection:
-            row = await QUERIES["find_account"].row(connection, id=account)
+            row = await QUERIES["find_account_by_login"].row(connection, kind=kind.value, login=normalise_login(login))
         if row is None or row["totp_sealed"] is None:
-            raise _refused()
-        self._refuse_locked(row)
-        opened = await self._base.objects.rings.open(_OWNER, _SEALED_AS + account.bytes, row["totp_sealed"])
-        step = _step_of(opened.decode(), code, self._base.clock().timestamp())
-        async with self._base.database.connection() as connection:
-            if step is not None:
-                is_right = await QUERIES["use_totp_step"].execute(connection, id=account, step=step) == 1
-            else:
-                is_right = (
-                    await QUERIES["use_recovery_code"].execute(
-                        connection, account=account, code_sha256=sha256(_normalise_code(code))
-                    )
-                    == 1
-                )
-            if is_right:
-                await QUERIES["clear_account_failures"].execute(connection, id=account)
-        if not is_right:
-            await self._fail(account)
-            raise _wrong_code()
+            raise _wrong_recovery()
+        refuse_locked(row, self._base.clock())
+        account = account_of(row)
+        try:
+            # Rolled back when one code is wrong, so that the other is not spent.
+            async with self._base.database.transaction() as connection:
+                if not await self.second_factor.use_code(connection, row, code):
+                    raise _wrong_recovery()
+                if not await self.second_factor.use_recovery(connection, account.id, recovery):
+                    raise _wrong_recovery()
+                await QUERIES["set_password"].execute(connection, id=account.id, password_hash=hashed)
+                await QUERIES["close_sessions_of_account"].execute(connection, subject=str(account.id))
+        except LoginRefused:
+            await count_failure(self._base, account, "recovery")
+            raise
+        return account
 
-    async def change_password(self, account: UUID, password: str, login: str) -> None:
-        """A new password. Raises ``InvalidContent``."""
-        check_password(password, login)
-        hashed = await asyncio.to_thread(_hasher.hash, password)
-        async with self._base.database.connection() as connection:
-            await QUERIES["set_password"].execute(connection, id=account, password_hash=hashed)
+    async def _operator(self, connection: Connection, login: str) -> Account:
+        row = await QUERIES["find_account_by_login"].row(
+            connection, kind=AccountKind.OPERATOR.value, login=normalise_login(login)
+        )
+        if row is None:
+            raise _no_such_account()
+        return account_of(row)
 
-    async def close(self, account: UUID) -> None:
-        """Closes an account; its identifier becomes free."""
-        async with self._base.database.connection() as connection:
-            await QUERIES["close_account"].execute(connection, id=account, now=self._base.clock())
+    async def _existing(self, connection: Connection, account: UUID) -> Account:
+        row = await QUERIES["find_account"].row(connection, id=account)
+        if row is None:
+            raise _no_such_account()
+        return account_of(row)
 
-    def _refuse_locked(self, row: Record) -> None:
-        if row["locked_until"] is not None and row["locked_until"] > self._base.clock():
-            raise LoginRefused(
-                "AccountLocked",
-                Text("Trop d'essais.", "Too many attempts."),
-                remedy=Text("Réessayez dans quinze minutes.", "Try again in fifteen minutes."),
-            )
+    async def _reset(self, connection: Connection, account: UUID, hashed: str, login: str) -> bool:
+        """Takes from an account everything that was proven with; ``False`` where there is none."""
+        is_there = await QUERIES["reset_account"].execute(
+            connection, id=account, login=normalise_login(login), password_hash=hashed
+        )
+        for statement in ("clear_recovery_codes", "clear_passkeys"):
+            await QUERIES[statement].execute(connection, account=account)
+        await QUERIES["close_sessions_of_account"].execute(connection, subject=str(account))
+        return is_there == 1
 
-    async def _fail(self, account: UUID) -> None:
-        async with self._base.database.connection() as connection:
-            await QUERIES["add_account_failure"].execute(
-                connection, id=account, locked_until=self._base.clock() + _LOCK
-            )
+    async def _refuse_taken(self, connection: Connection, kind: AccountKind, login: str, own: UUID | None) -> None:
+        row = await QUERIES["find_account_by_login"].row(connection, kind=kind.value, login=normalise_login(login))
+        if row is not None and row["id"] != own:
+            raise _taken()
+
+    async def _add(
+        self,
+        connection: Connection,
+        kind: AccountKind,
+        login: str,
+        name: str,
+        hashed: str,
+        ins: Ins | None,
+        upstream_sub: str | None = None,
+    ) -> Account:
+        account = citizen_account(ins) if ins is not None else uuid4()
+        added = await QUERIES["add_account"].execute(
+            connection,
+            id=account,
+            kind=kind.value,
+            login=normalise_login(login),
+            name=name,
+            password_hash=hashed,
+            upstream_sub=upstream_sub,
+            ins=ins.matricule if ins is not None else "",
+            ins_oid=ins.oid if ins is not None else "",
+            now=self._base.clock(),
+        )
+        if not added:
+            raise _taken()
+        return await self._existing(connection, account)
 
 
 def citizen_account(ins: Ins) -> UUID:
@@ -276,9 +252,10 @@ def normalise_login(login: str) -> str:
     return login.strip().casefold()[:200]
 
 
-def check_password(password: str, login: str) -> None:
-    """Refuses a password under twelve characters, of few different ones, or that holds the identifier.
+async def hash_password(password: str, login: str) -> str:
+    """The form in which a password is kept (Argon2), made in a thread: it takes a core for some 50 ms.
 
+    Raises ``InvalidContent`` for one under twelve characters, of few different ones, or that holds the identifier.
     Source: ANSSI/CNIL recommendation on passwords (length rather than composition).
     """
     name = normalise_login(login).partition("@")[0]
@@ -293,25 +270,7 @@ def check_password(password: str, login: str) -> None:
                 "Twelve characters or more, varied, without your identifier: a sentence does well.",
             ),
         )
-
-
-def _new_code(length: int) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
-
-
-def _normalise_code(code: str) -> str:
-    return "".join(character for character in code.upper() if character.isalnum())[:64]
-
-
-def _step_of(secret: str, code: str, now: float) -> int | None:
-    """The time step of which ``code`` is the one-time code: this one, the one before, the one after."""
-    digits = "".join(code.split())
-    totp = pyotp.TOTP(secret)
-    for offset in (0, -1, 1):
-        step = int(now) // _STEP_S + offset
-        if secrets.compare_digest(totp.at(step * _STEP_S).encode(), digits.encode()):
-            return step
-    return None
+    return await asyncio.to_thread(_hasher.hash, password)
 
 
 def _verify(hashed: str, password: str) -> bool:
@@ -326,18 +285,6 @@ def _hash_of_nobody() -> str:
     return _hasher.hash(secrets.token_urlsafe(16))
 
 
-def _account(row: Record) -> Account:
-    return Account(
-        id=row["id"],
-        kind=AccountKind(row["kind"]),
-        login=row["login"],
-        name=row["name"],
-        ins=Ins(row["ins"], row["ins_oid"]) if row["ins"] else None,
-        has_totp=row["totp_sealed"] is not None,
-        has_password=bool(row["password_hash"]),
-    )
-
-
 def _refused() -> LoginRefused:
     return LoginRefused(
         "WrongCredentials",
@@ -346,12 +293,25 @@ def _refused() -> LoginRefused:
     )
 
 
-def _wrong_code() -> LoginRefused:
+def _wrong_recovery() -> LoginRefused:
     return LoginRefused(
-        "WrongCode",
-        Text("Le code est faux ou a déjà servi.", "The code is wrong or was already used."),
-        location="code",
+        "WrongRecovery",
+        Text("L'identifiant ou l'un des codes est faux.", "The identifier or one of the codes is wrong."),
         remedy=Text(
-            "Attendez le code suivant, ou prenez un code de secours.", "Wait for the next, or use a recovery code."
+            "Prenez le code suivant de l'application, et un code de secours qui n'a pas servi.",
+            "Take the next code of the application, and a recovery code that was not used.",
         ),
     )
+
+
+def _taken() -> Conflict:
+    return Conflict(
+        "LoginTaken",
+        Text("Cet identifiant ne peut pas être utilisé.", "This identifier cannot be used."),
+        location="login",
+        remedy=Text("Choisissez-en un autre.", "Choose another."),
+    )
+
+
+def _no_such_account() -> NotFound:
+    return NotFound("NoSuchAccount", Text("Ce compte n'existe pas.", "There is no such account."))

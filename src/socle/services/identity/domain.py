@@ -10,6 +10,10 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from asyncpg import Record
+
+from socle.platform.actor import Actor, ActorKind, AuthenticationMode
+from socle.standards.ids.ins import Ins
 
 #: Assurance level that Pro Santé Connect grants.
 ACR_PSC: Final = "eidas1"
@@ -217,6 +221,65 @@ class TokenResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     session_state: str = ""
     scope: str = ""
     issued_token_type: str = ""
+
+
+class AccountKind(StrEnum):
+    """Whose account."""
+
+    CITIZEN = "citizen"
+    OPERATOR = "operator"
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """A local account. ``ins`` is the citizen's own record, if one was found."""
+
+    id: UUID
+    kind: AccountKind
+    login: str
+    name: str
+    ins: Ins | None
+    has_totp: bool
+    has_password: bool
+
+    def actor(self, origin: str = "") -> Actor:
+        """The holder as whoever asks: on their own record, for a citizen."""
+        is_operator = self.kind is AccountKind.OPERATOR
+        return Actor(
+            kind=ActorKind.OPERATOR if is_operator else ActorKind.PATIENT,
+            id=self.login if is_operator else str(self.id),
+            name=self.name,
+            authentication=AuthenticationMode.OPERATOR if is_operator else AuthenticationMode.CITIZEN,
+            software="Socle",
+            patient=self.ins,
+            origin=origin,
+        )
+
+
+def account_of(row: Record) -> Account:
+    """The account in a row of ``identity_account``."""
+    return Account(
+        id=row["id"],
+        kind=AccountKind(row["kind"]),
+        login=row["login"],
+        name=row["name"],
+        ins=Ins(row["ins"], row["ins_oid"]) if row["ins"] else None,
+        has_totp=row["totp_sealed"] is not None,
+        has_password=bool(row["password_hash"]),
+    )
+
+
+#: No 0/O, 1/I/L: codes are read aloud and copied from paper.
+_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+
+
+def new_code(length: int) -> str:
+    """A code for people to copy."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def normalise_code(code: str) -> str:
+    """How a code is compared: as it is written, whatever stands between its characters."""
+    return "".join(character for character in code.upper() if character.isalnum())[:64]
 
 
 def sha256(text: str) -> bytes:

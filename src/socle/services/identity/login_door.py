@@ -14,14 +14,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from socle.platform.actor import Actor, ActorKind, AuthenticationMode
+from socle.services.identity.account_pages import AccountPages
 from socle.services.identity.claims import read_userinfo
-from socle.services.identity.domain import PSC
+from socle.services.identity.domain import FRANCECONNECT, PSC
 from socle.services.identity.errors import LoginRefused
 from socle.services.identity.local_login import LocalLogin, read_back, read_space
 from socle.services.identity.oidc import read_form
 from socle.services.identity.pages import (
     clear_cookie,
     error_page,
+    origin_of,
     read_cookie,
     redirect,
     render,
@@ -43,6 +46,7 @@ class LoginDoor:
         self._settings = service.base.settings
         self._upstreams = upstreams
         self._local = LocalLogin(service)
+        self._account = AccountPages(service)
 
     def routes(self) -> list[BaseRoute]:
         """All of them."""
@@ -55,6 +59,7 @@ class LoginDoor:
             Route("/deconnexion/{space}", page(self._log_out), methods=["POST"]),
             Route("/deconnecte", page(self._logged_out)),
             *self._local.routes(page),
+            *self._account.routes(page),
         ]
 
     def _page(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
@@ -94,23 +99,33 @@ class LoginDoor:
         response = redirect(back)
         clear_cookie(response, self._settings, _PENDING)
         if upstream.realm is PSC:
-            await self._open_professional(response, logged_in)
+            await self._open_professional(request, response, logged_in)
         else:
-            await self._open_citizen(response, logged_in)
+            await self._open_citizen(request, response, logged_in)
         return response
 
-    async def _open_professional(self, response: Response, logged_in: LoggedIn) -> None:
+    async def _open_professional(self, request: Request, response: Response, logged_in: LoggedIn) -> None:
         professional = read_userinfo(logged_in.userinfo)
+        actor = Actor(
+            kind=ActorKind.PROFESSIONAL,
+            id=professional.id_nat,
+            name=professional.name,
+            authentication=AuthenticationMode.INDIRECTE_RENFORCEE,
+            software="Socle",
+            origin=origin_of(request),
+        )
         await self._service.sessions.open(
             response,
             Space.PROFESSIONAL,
             professional.id_nat,
+            actor=actor,
+            means=PSC.name,
             record=msgspec.json.encode(professional).decode(),
             upstream_sid=logged_in.session,
             id_token=logged_in.id_token,
         )
 
-    async def _open_citizen(self, response: Response, logged_in: LoggedIn) -> None:
+    async def _open_citizen(self, request: Request, response: Response, logged_in: LoggedIn) -> None:
         pivot = logged_in.userinfo
         name = f"{pivot.get('given_name', '')} {pivot.get('family_name', '')}".strip()
         ins = await self._service.find_ins(pivot)
@@ -119,6 +134,8 @@ class LoginDoor:
             response,
             Space.CITIZEN,
             str(account.id),
+            actor=account.actor(origin_of(request)),
+            means=FRANCECONNECT.name,
             upstream_sid=logged_in.session,
             id_token=logged_in.id_token,
         )
@@ -135,7 +152,7 @@ class LoginDoor:
             )
         address = "/deconnecte"
         if session.id_token:
-            realm = PSC.name if space is Space.PROFESSIONAL else "franceconnect"
+            realm = PSC.name if space is Space.PROFESSIONAL else FRANCECONNECT.name
             address = await self._upstreams[realm].logout_address(session.id_token, "/deconnecte")
         response = redirect(address)
         await self._service.sessions.close(request, response, space)

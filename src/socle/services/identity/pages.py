@@ -75,6 +75,11 @@ def render(
     return HTMLResponse(text, status, headers)
 
 
+def origin_of(request: Request) -> str:
+    """The network address that asks, as traces keep it."""
+    return request.client.host if request.client is not None else ""
+
+
 def cookie_name(settings: Settings, name: str) -> str:
     """The name of a cookie: with ``__Host-`` where the base is reached by HTTPS, so that no other host can set it."""
     return f"__Host-socle-{name}" if settings.base_url.startswith("https://") else f"socle-{name}"

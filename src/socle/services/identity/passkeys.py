@@ -24,7 +24,7 @@ from socle.platform.base import Base
 from socle.platform.database import Queries
 from socle.platform.keys import Unreadable
 from socle.platform.patient_key import owner_key
-from socle.services.identity.accounts import Account, AccountKind
+from socle.services.identity.domain import Account, AccountKind
 from socle.services.identity.errors import LoginRefused
 from socle.standards.errors import Text
 

@@ -8,9 +8,9 @@ from uuid import UUID
 import msgspec
 from starlette.requests import Request
 
-from socle.platform.actor import Actor, ActorKind, AuthenticationMode
+from socle.platform.actor import Actor
 from socle.services.directory.domain import Professional
-from socle.services.identity.accounts import Account
+from socle.services.identity.pages import origin_of
 from socle.services.identity.service import IdentityService
 from socle.services.identity.sessions import Session, Space
 from socle.services.identity.situation import Context, actor_of, find_situation
@@ -58,7 +58,7 @@ class PortalLogins:
         session = await self._service.sessions.find(request, self._space)
         if session is None:
             return None
-        origin = request.client.host if request.client is not None else ""
+        origin = origin_of(request)
         try:
             match self._space:
                 case Space.PROFESSIONAL:
@@ -103,30 +103,10 @@ class PortalLogins:
     async def _citizen(self, session: Session, origin: str) -> Login | None:
         """The citizen on their own record; acting for somebody else is the record's own decision (DMP mandates)."""
         account = await self._service.accounts.find(UUID(session.subject))
-        actor = Actor(
-            kind=ActorKind.PATIENT,
-            id=str(account.id),
-            name=account.name,
-            authentication=AuthenticationMode.CITIZEN,
-            software="Socle",
-            patient=account.ins,
-            origin=origin,
-        )
         holder = account.name if account.ins is not None else ""
+        actor = account.actor(origin)
         return Login(actor=actor, csrf=session.csrf, name=account.name, ins=account.ins, holder=holder)
 
     async def _operator(self, session: Session, origin: str) -> Login | None:
         account = await self._service.accounts.find(UUID(session.subject))
-        return Login(actor=operator_of(account, origin), csrf=session.csrf, name=account.name)
-
-
-def operator_of(account: Account, origin: str = "") -> Actor:
-    """The actor that an operator's account is."""
-    return Actor(
-        kind=ActorKind.OPERATOR,
-        id=account.login,
-        name=account.name,
-        authentication=AuthenticationMode.OPERATOR,
-        software="Socle",
-        origin=origin,
-    )
+        return Login(actor=account.actor(origin), csrf=session.csrf, name=account.name)

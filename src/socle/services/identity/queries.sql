@@ -252,9 +252,9 @@ DELETE FROM identity_session WHERE cookie_sha256 = :cookie_sha256;
 -- The provider says that a session is over.
 DELETE FROM identity_session WHERE upstream_sid = :upstream_sid;
 
--- name: close_sessions_of_subject
--- Logs somebody out everywhere.
-DELETE FROM identity_session WHERE space = :space AND subject = :subject;
+-- name: close_sessions_of_account
+-- Logs the holder of a local account out everywhere.
+DELETE FROM identity_session WHERE subject = :subject;
 
 -- name: sweep_sessions
 -- Forgets logins that are over.
@@ -286,6 +286,12 @@ WHERE kind = 'citizen' AND ins = :ins AND ins_oid = :ins_oid AND closed_at IS NU
 -- name: list_accounts
 -- Accounts of a kind.
 SELECT id, login, name, created_at FROM identity_account WHERE kind = :kind AND closed_at IS NULL ORDER BY login;
+
+-- name: reset_account
+-- A new identifier and password; the second factor is to be enrolled again. A closed account opens again.
+UPDATE identity_account SET login = :login, password_hash = :password_hash, totp_sealed = NULL, totp_step = 0,
+    failures = 0, locked_until = NULL, closed_at = NULL
+WHERE id = :id;
 
 -- name: close_account
 -- The account is no longer used.
@@ -339,6 +345,10 @@ UPDATE identity_passkey SET sign_count = :sign_count WHERE credential_id = :cred
 -- name: remove_passkey
 -- Takes a passkey away.
 DELETE FROM identity_passkey WHERE account = :account AND credential_id = :credential_id;
+
+-- name: clear_passkeys
+-- Every passkey of an account goes.
+DELETE FROM identity_passkey WHERE account = :account;
 
 -- name: clear_recovery_codes
 -- New codes replace the old ones.

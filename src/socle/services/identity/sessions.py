@@ -14,8 +14,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from socle.platform.actor import Actor
+from socle.platform.audit import Action, AuditEvent
 from socle.platform.base import Base
 from socle.platform.database import Queries
+from socle.platform.patient_key import patient_key
 from socle.services.identity.domain import new_secret, sha256
 from socle.services.identity.pages import clear_cookie, read_cookie, set_cookie
 
@@ -63,14 +66,19 @@ class Sessions:
         space: Space,
         subject: str,
         *,
+        actor: Actor,
+        means: str,
         record: str = "",
         acting: str = "",
         upstream_sid: str = "",
         id_token: str = "",
     ) -> None:
-        """Logs ``subject`` in: a new session, its cookie in ``response``."""
+        """Logs ``subject`` in: a new session, its cookie in ``response``, a trace that ``actor`` came by ``means``.
+
+        ``means`` is ``psc``, ``franceconnect``, ``password`` (with a second factor) or ``passkey``.
+        """
         cookie = new_secret()
-        async with self._base.database.connection() as connection:
+        async with self._base.database.transaction() as connection:
             await QUERIES["open_session"].execute(
                 connection,
                 cookie_sha256=sha256(cookie),
@@ -83,6 +91,14 @@ class Sessions:
                 csrf=new_secret(),
                 now=self._base.clock(),
             )
+            event = AuditEvent(
+                actor=actor,
+                action=Action.EXECUTE,
+                transaction="login",
+                patient_key=patient_key(actor.patient) if actor.patient is not None else None,
+                right=f"login:{means}",
+            )
+            await self._base.audit.record(connection, event)
         set_cookie(response, self._settings, space.value, cookie)
 
     async def find(self, request: Request, space: Space) -> Session | None:
@@ -130,8 +146,3 @@ class Sessions:
         """Closes the sessions opened under a provider's session; returns how many."""
         async with self._base.database.connection() as connection:
             return await QUERIES["close_sessions_of_upstream"].execute(connection, upstream_sid=upstream_sid)
-
-    async def close_all(self, space: Space, subject: str) -> None:
-        """Logs ``subject`` out everywhere (new password, closed account)."""
-        async with self._base.database.connection() as connection:
-            await QUERIES["close_sessions_of_subject"].execute(connection, space=space.value, subject=subject)
