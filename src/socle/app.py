@@ -23,6 +23,7 @@ from socle.platform.base import Base
 from socle.platform.clock import Clock, system_clock
 from socle.platform.jobs import Task
 from socle.platform.metrics import render_metrics
+from socle.platform.outgoing import sender_of
 from socle.platform.replays import DatabaseReplays
 from socle.platform.settings import Settings
 from socle.platform.tls import client_context, server_context
@@ -42,8 +43,10 @@ from socle.services.audit import fhir as audit_fhir
 from socle.services.audit.service import AuditService
 from socle.services.conformance import pages as conformance_pages
 from socle.services.conformance.service import ConformanceService
+from socle.services.delivery import intake_rest
 from socle.services.delivery import rest as delivery_rest
 from socle.services.delivery import tasks as delivery_tasks
+from socle.services.delivery.intake import IntakeService
 from socle.services.delivery.service import DeliveryService
 from socle.services.directory import fhir as directory_fhir
 from socle.services.directory.service import DirectoryService
@@ -63,8 +66,9 @@ from socle.services.ins.service import InsService
 from socle.services.mssante import fhir as mssante_fhir
 from socle.services.mssante import process as mail_process
 from socle.services.mssante import tasks as mssante_tasks
-from socle.services.mssante.publication import DirectoryPublisher
+from socle.services.mssante.publication import DirectoryAddressBook, DirectoryPublisher
 from socle.services.mssante.service import MssanteService
+from socle.services.mssante.spaces import RecordSpaces
 from socle.services.reading import tasks as reading_tasks
 from socle.services.reading.service import ReadingService
 from socle.standards.errors import SocleError
@@ -101,6 +105,7 @@ class Services(msgspec.Struct, frozen=True):
     reading: ReadingService
     mssante: MssanteService
     delivery: DeliveryService
+    intake: IntakeService
 
 
 #: What the sandbox makes fail on purpose, and its clock, for the whole process.
@@ -119,7 +124,7 @@ def create_services(base: Base) -> Services:
     if base.settings.is_sandbox:
         SWITCHES.follow(base.database)
     ins = InsService(base, national_insi(base), SWITCHES.rehearse_insi, switches=SWITCHES)
-    identity = IdentityService(base, directory, trust=trust, switches=SWITCHES)
+    identity = IdentityService(base, directory, trust=trust, switches=SWITCHES, find_patient=ins.find_bearer)
 
     vihf = VihfAuthenticator(
         trust,
@@ -133,9 +138,20 @@ def create_services(base: Base) -> Services:
         vihf.believe(certificate, Usage.SIGNATURE)
 
     conformance = ConformanceService(base)
-    dmp = DmpService(base, ins, conformance=conformance.feed_verdict, check_signature=signature_check(believe))
+    dmp = DmpService(
+        base,
+        ins,
+        conformance=conformance.feed_verdict,
+        check_signature=signature_check(believe),
+        send=sender_of(base.settings),
+    )
     mssante = MssanteService(
-        base, verify_token=identity.verify_access_token, trust=trust, publisher=DirectoryPublisher(directory)
+        base,
+        verify_token=identity.verify_access_token,
+        trust=trust,
+        publisher=DirectoryPublisher(directory),
+        address_book=DirectoryAddressBook(directory),
+        spaces=RecordSpaces(dmp, ins),
     )
     return Services(
         base=base,
@@ -149,6 +165,7 @@ def create_services(base: Base) -> Services:
         reading=ReadingService(base, dmp),
         mssante=mssante,
         delivery=DeliveryService(base, mssante, dmp),
+        intake=IntakeService(base, mssante, dmp, ins, conformance),
     )
 
 
@@ -172,6 +189,7 @@ def create_app(services: Services) -> Starlette:
             *conformance_pages.routes(services.conformance),
             *_portal_routes(services),
             *delivery_rest.routes(services.delivery, services.identity.authenticate),
+            *intake_rest.routes(services.intake, services.mssante, services.identity.authenticate),
             *mssante_fhir.routes(services.mssante, holders=DirectoryPublisher(services.directory)),
             *(_sandbox_routes(services) if services.base.settings.is_sandbox else ()),
         ],
@@ -237,6 +255,7 @@ def tasks_of(services: Services) -> Mapping[str, Task]:
         **_bound(services.dmp, dmp_tasks.TASKS),
         **_bound(services.mssante, mssante_tasks.TASKS),
         **_bound(services.delivery, delivery_tasks.TASKS),
+        **_bound(services.intake, delivery_tasks.INTAKE_TASKS),
         "audit.sign_heads": partial(_sign_heads, services.base),
     }
 
@@ -254,6 +273,7 @@ PERIODIC = {
     "dmp.sweep": timedelta(hours=1),
     "identity.sweep": timedelta(hours=1),
     "ins.sweep": timedelta(hours=6),
+    "delivery.sweep": timedelta(days=1),
     "mssante.sweep": timedelta(days=1),
     "mssante.refresh_whitelist": timedelta(hours=6),
     "audit.sign_heads": timedelta(days=1),

@@ -18,12 +18,13 @@ def deliver(
     to_dmp: bool,
     to: Sequence[str],
     to_patient: bool,
+    visibility: Sequence[str],
     rpps: str,
     url: str,
     json: bool,
 ) -> int:
     """Sends each file by the ways asked for and waits for the proofs; 1 when one was refused."""
-    acts = asyncio.run(_deliver(files, mailbox, to_dmp, to, to_patient, rpps, url))
+    acts = asyncio.run(_deliver(files, mailbox, to_dmp, to, to_patient, visibility, rpps, url))
     if json:
         import msgspec
 
@@ -37,7 +38,14 @@ def deliver(
 
 
 async def _deliver(
-    files: Sequence[Path], mailbox: str, to_dmp: bool, to: Sequence[str], to_patient: bool, rpps: str, url: str
+    files: Sequence[Path],
+    mailbox: str,
+    to_dmp: bool,
+    to: Sequence[str],
+    to_patient: bool,
+    visibility: Sequence[str],
+    rpps: str,
+    url: str,
 ) -> list[DeliveryStatus]:
     import httpx
 
@@ -50,6 +58,8 @@ async def _deliver(
         for file in files:
             content = await asyncio.to_thread(file.read_bytes)
             door = Deliveries(url, http, await sandbox.token(rpps or DEFAULT_RPPS))
-            act = await door.send(content, mailbox=mailbox, to_dmp=to_dmp, to=to, to_patient=to_patient)
+            act = await door.send(
+                content, mailbox=mailbox, to_dmp=to_dmp, to=to, to_patient=to_patient, visibility=visibility
+            )
             acts.append(await door.wait(act.id))
         return acts

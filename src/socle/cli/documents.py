@@ -57,17 +57,25 @@ def send(
     from socle.standards.xds.model import Visibility
 
     listed = _expand(files)
-    if to or to_patient:
-        from socle.cli.delivery import deliver
-
-        return deliver(
-            listed, mailbox=from_, to_dmp=to_dmp, to=to or [], to_patient=to_patient, rpps=as_, url=url, json=json
-        )
     visibility = [
         value
         for value, is_asked in ((Visibility.MASQUE_PS, masked), (Visibility.INVISIBLE_PATIENT, hidden_from_patient))
         if is_asked
     ]
+    if to or to_patient:
+        from socle.cli.delivery import deliver
+
+        return deliver(
+            listed,
+            mailbox=from_,
+            to_dmp=to_dmp,
+            to=to or [],
+            to_patient=to_patient,
+            visibility=visibility,
+            rpps=as_,
+            url=url,
+            json=json,
+        )
 
     async def run() -> list[dict[str, Any]]:
         async with await _connect(url, door, as_, config) as dmp:

@@ -123,6 +123,32 @@ def quota(address: str, mib: int, *, data: Data = None) -> None:
 
 
 @app.command
+def incoming(
+    address: str,
+    *,
+    take: Annotated[Path | None, Parameter(help="Écrit chaque document dans ce dossier et le note comme pris.")] = None,
+    to_dmp: Annotated[bool, Parameter(help="Verse au DMP ce qui peut l'être, au nom du professionnel.")] = False,
+    everything: Annotated[bool, Parameter(name="--all", help="Aussi ce qui est déjà pris ou versé.")] = False,
+    as_: Annotated[str, Parameter(name="--as", help="RPPS du professionnel (bac à sable).")] = "",
+    url: Annotated[str, Parameter(env_var="SOCLE_URL", help="Adresse de la base.")] = "http://127.0.0.1:8000",
+    json: Json = False,
+) -> int:
+    """Liste les documents reçus d'une boîte, avec leur patient ; les prend, les verse au DMP."""
+    from socle.cli.incoming import incoming as work
+
+    return work(address, take=take, to_dmp=to_dmp, everything=everything, rpps=as_, url=url, json=json)
+
+
+@app.command
+def filing(address: str, to: Literal["automatic", "manual"], *, data: Data = None) -> None:
+    """Règle une boîte APP : ce qu'elle reçoit va de lui-même au DMP (automatic), ou jamais sans un acte (manual)."""
+    from socle.services.mssante.service import BASE_ACTOR
+
+    _run(data, lambda service: service.change_filing(BASE_ACTOR, address, files_to_dmp=to == "automatic"))
+    print(f"{address} : versement {'automatique' if to == 'automatic' else 'manuel'}.")
+
+
+@app.command
 def queue(
     *,
     retry: Annotated[bool, Parameter(help="Tout retenter maintenant.")] = False,

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from socle.client.arrivals import Arrivals, ReceivedDocument
     from socle.client.connection import Configuration, DoorName, connect, connect_sandbox, open_dmp, open_sandbox
     from socle.client.delivery import Deliveries, DeliveryStatus
     from socle.client.dmp import AsyncDmp, Dmp, Sent
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from socle.client.xds import XdsDoor
 
 __all__ = [
+    "Arrivals",
     "AsyncDmp",
     "Configuration",
     "Criteria",
@@ -30,6 +32,7 @@ __all__ = [
     "Door",
     "DoorName",
     "Identity",
+    "ReceivedDocument",
     "Refused",
     "Sandbox",
     "Sent",
@@ -42,6 +45,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "arrivals": ("Arrivals", "ReceivedDocument"),
     "connection": ("Configuration", "DoorName", "connect", "connect_sandbox", "open_dmp", "open_sandbox"),
     "delivery": ("Deliveries", "DeliveryStatus"),
     "dmp": ("AsyncDmp", "Dmp", "Sent"),

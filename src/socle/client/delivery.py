@@ -63,16 +63,26 @@ class Deliveries:
         to_patient: bool = False,
         text: str = "",
         asks_read_receipt: bool = False,
+        closes_exchange: bool = False,
+        visibility: Sequence[str] = (),
         key: str = "",
     ) -> DeliveryStatus:
         """Sends the CDA ``document``; it is safe to call again with the same ``key`` or document.
 
+        ``visibility`` are codes of TRE_A07 (``MASQUE_PS``, ``INVISIBLE_PATIENT`` …); ``closes_exchange``: the patient
+        may not answer.
         Raises ``SocleError`` with the base's own code and sentence.
         """
         query: list[tuple[str, str | int | float | bool | None]] = [("to", address) for address in to]
         query += [("from", mailbox), ("text", text)]
-        for name, is_asked in (("to-dmp", to_dmp), ("to-patient", to_patient), ("read-receipt", asks_read_receipt)):
-            query += [(name, "true")] if is_asked else []
+        query += [("visibility", code) for code in visibility]
+        asked = {
+            "to-dmp": to_dmp,
+            "to-patient": to_patient,
+            "read-receipt": asks_read_receipt,
+            "close": closes_exchange,
+        }
+        query += [(name, "true") for name, is_asked in asked.items() if is_asked]
         headers = {"Content-Type": "application/xml"} | ({"Idempotency-Key": key} if key else {})
         return await self._ask("POST", self._url, params=query, content=document, headers=headers)
 
@@ -105,11 +115,12 @@ class Deliveries:
         except httpx.HTTPError as error:
             raise unreachable(error) from error
         if response.status_code >= 400:
-            raise _refusal(response)
+            raise refusal(response)
         return msgspec.json.decode(response.content, type=DeliveryStatus)
 
 
-def _refusal(response: httpx.Response) -> SocleError:
+def refusal(response: httpx.Response) -> SocleError:
+    """The base's own refusal, from its RFC 9457 answer."""
     try:
         problem = msgspec.json.decode(response.content, type=_Problem)
     except msgspec.DecodeError:

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import msgspec
 
+from socle.platform.actor import Actor
+from socle.services.dmp.domain import StoredQuery
 from socle.standards.errors import Text
-from socle.standards.xds.model import Visibility
+from socle.standards.xds.model import RegistryObjects, Submission, Visibility
+
+#: Arc of the ids that this service gives.
+NAMESPACE: Final = UUID("6b1d0a52-6d0e-4f0e-9a53-3f0c3a1d7f10")
+#: OID of the system that submits.
+SOURCE_ID: Final = f"2.25.{NAMESPACE.int}"
+#: The registry has this very document already: what an earlier attempt did.
+ALREADY_REGISTERED: Final = "XDSDuplicateUniqueIdInRegistry"
+
+
+class Registry(Protocol):
+    """The DMP as a feeder sees it."""
+
+    async def submit(self, actor: Actor, submission: Submission) -> object:
+        """Registers the submission, or raises."""
+
+    async def query(self, actor: Actor, query: StoredQuery) -> RegistryObjects:
+        """What the actor sees of what is asked."""
 
 
 class TargetKind(StrEnum):
@@ -63,6 +82,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         """What a person reads of this target."""
         label = "DMP" if self.kind is TargetKind.DMP else self.address
         text = f"{label} : {SENTENCES[self.kind, self.state].in_language(language)}"
+        if self.state is TargetState.WAITING and self.attempts:
+            tries = Text(f"{self.attempts} essais", f"{self.attempts} attempts").in_language(language)
+            return f"{text} ({tries} ; {self.reason})"
         return f"{text} ({self.reason})" if self.reason else text
 
 
@@ -99,6 +121,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     #: The citizen may not answer.
     closes_exchange: bool = False
     product: str = "SOCLE"
+    #: entryUUID of the document in the DMP that this one replaces.
+    replaces: str = ""
     key: str = ""
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from typing import Final, Protocol
+from datetime import timedelta
+from typing import Final
 from uuid import UUID, uuid5
 
 import msgspec
+import structlog
 
 from socle.platform.actor import Actor
 from socle.platform.audit import Action, AuditEvent, Subject
@@ -20,8 +22,20 @@ from socle.platform.base import Base
 from socle.platform.clock import to_dtm
 from socle.platform.database import Queries
 from socle.platform.patient_key import patient_key
-from socle.services.delivery.domain import Delivery, Order, Target, TargetKind, TargetState, TargetTask
+from socle.services.delivery.domain import (
+    ALREADY_REGISTERED,
+    NAMESPACE,
+    SOURCE_ID,
+    Delivery,
+    Order,
+    Registry,
+    Target,
+    TargetKind,
+    TargetState,
+    TargetTask,
+)
 from socle.services.mssante.domain import NewMail, StoredContent
+from socle.services.mssante.errors import MailRefused
 from socle.services.mssante.service import MssanteService
 from socle.standards.cda.document import CdaDocument, open_document
 from socle.standards.cda.header import Header, read_header
@@ -37,18 +51,15 @@ from socle.standards.xds.model import Submission, Visibility
 
 QUERIES = Queries("socle.services.delivery")
 
-_NAMESPACE: Final = UUID("6b1d0a52-6d0e-4f0e-9a53-3f0c3a1d7f10")
 _DMP: Final = "dmp"
 _SEALED: Final = b"delivery"
-#: The registry has this very document already: what an earlier attempt did.
-_ALREADY: Final = "XDSDuplicateUniqueIdInRegistry"
+#: After so long a way out that never answered is given up, and said so.
+_GIVEN_UP: Final = timedelta(days=2)
+#: How long acts are kept.
+_KEPT: Final = timedelta(days=365)
 
 
-class Registry(Protocol):
-    """The DMP as a feeder sees it."""
-
-    async def submit(self, actor: Actor, submission: Submission) -> object:
-        """Registers the submission, or raises."""
+_log = structlog.get_logger(__name__)
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -87,7 +98,7 @@ class DeliveryService:
         key = patient_key(ins)
         entry = document_entry_of(order.document, document=document, header=header, visibility=order.visibility)
         digest = order.key or hashlib.sha256(order.document).hexdigest()
-        delivery_id = uuid5(_NAMESPACE, f"{actor.id}|{order.mailbox}|{digest}")
+        delivery_id = uuid5(NAMESPACE, f"{actor.id}|{order.mailbox}|{digest}")
         kept = _Kept(actor, msgspec.structs.replace(order, document=b""), header.title)
         stored = await self.base.objects.put(key, order.document)
         sealed = await self.base.objects.rings.seal(key, _SEALED, msgspec.json.encode(kept))
@@ -144,6 +155,21 @@ class DeliveryService:
             targets=tuple([await self._with_notices(kept.order.mailbox, target) for target in targets]),
         )
 
+    async def list_acts(self, actor: Actor, *, count: int = 30) -> list[Delivery]:
+        """The acts of ``actor``, newest first."""
+        async with self.base.database.connection() as connection:
+            rows = await QUERIES["list_acts"].rows(connection, author_id=actor.id, count=count)
+        return [await self.status(actor, _public_id(row["patient_key"], row["delivery_id"])) for row in rows]
+
+    async def sweep(self) -> int:
+        """Forgets acts past their retention; returns how many.
+
+        Their documents stay in the vault for its own sweep: the DMP may hold the same content at the same address.
+        """
+        async with self.base.database.connection() as connection:
+            before = self.base.clock() - _KEPT
+            return len(await QUERIES["forget_acts"].rows(connection, before=before, count=1000))
+
     async def carry_out(self, task: TargetTask) -> None:
         """Hands over to one target. Raises what makes the job try again later; a refusal settles the target."""
         async with self.base.database.connection() as connection:
@@ -160,10 +186,19 @@ class DeliveryService:
                 state, proof = TargetState.DELIVERED, await self._feed(kept.actor, order, task.delivery_id)
             else:
                 state, proof = TargetState.SENT, await self._mail(kept.actor, order, task)
-        except Unavailable:
-            raise
         except SocleError as error:
+            is_temporary = isinstance(error, Unavailable) or (isinstance(error, MailRefused) and error.is_temporary)
+            if is_temporary and self.base.clock() < row["created_at"] + _GIVEN_UP:
+                await self._note_failure(task, error.sentence())
+                raise Unavailable(error.code, error.reason) from error
             await self._settle(task, TargetState.REFUSED, "", error.sentence())
+            return
+        except Exception as error:
+            if self.base.clock() < row["created_at"] + _GIVEN_UP:
+                await self._note_failure(task, "erreur interne, nouvel essai prévu")
+                raise
+            _log.error("delivery_given_up", error=type(error).__name__)
+            await self._settle(task, TargetState.REFUSED, "", "abandonné après deux jours d'essais")
             return
         await self._settle(task, state, proof, "")
 
@@ -215,7 +250,7 @@ class DeliveryService:
         try:
             await self._registry.submit(actor, submission)
         except SocleError as error:
-            if error.code != _ALREADY:
+            if error.code != ALREADY_REGISTERED:
                 raise
         return submission.documents[0].unique_id
 
@@ -263,10 +298,11 @@ class DeliveryService:
         return submission_for(
             [(entry, order.document)],
             author=entry.authors[0],
-            source_id=f"2.25.{_NAMESPACE.int}",
+            source_id=SOURCE_ID,
             unique_id=f"2.25.{uuid5(delivery_id, _DMP).int}",
             submission_time=to_dtm(self.base.clock()),
             title=entry.title,
+            replaces={entry.entry_uuid: order.replaces} if order.replaces else None,
         )
 
     async def _with_notices(self, mailbox: str, target: Target) -> Target:
@@ -286,6 +322,17 @@ class DeliveryService:
             elif notice.outcome in {"failed", "error"}:
                 state, reason, moment = TargetState.REFUSED, notice.reason, notice.happened_at
         return msgspec.structs.replace(target, state=state, reason=reason, updated_at=moment)
+
+    async def _note_failure(self, task: TargetTask, reason: str) -> None:
+        async with self.base.database.connection() as connection:
+            await QUERIES["note_failure"].execute(
+                connection,
+                patient_key=task.patient_key,
+                delivery_id=task.delivery_id,
+                address=task.address,
+                reason=reason[:1000],
+                now=self.base.clock(),
+            )
 
     async def _settle(self, task: TargetTask, state: TargetState, proof: str, reason: str) -> None:
         async with self.base.database.connection() as connection:

@@ -194,6 +194,21 @@ class Boxes:
             )
             await self.trace(connection, by, Action.UPDATE, "mss.quota", box)
 
+    async def change_filing(self, by: Actor, address: str, *, files_to_dmp: bool) -> None:
+        """Whether an applicative box files what comes to it in the DMP. Raises ``InvalidContent`` for another kind."""
+        _operator_only(by)
+        async with self.base.database.transaction() as connection:
+            box = await self._lock(connection, address)
+            if box.kind is not MailboxKind.APPLICATIVE:
+                raise InvalidContent(
+                    "MSSFilingKind",
+                    Text("Seule une boîte APP verse d'elle-même au DMP.", "Only an APP box files by itself."),
+                )
+            await QUERIES["change_filing"].execute(
+                connection, mailbox_key=box.key, files_to_dmp=files_to_dmp, now=self.base.clock()
+            )
+            await self.trace(connection, by, Action.UPDATE, "mss.filing", box)
+
     async def grant(
         self, by: Actor, address: str, person_id: str, *, may_send: bool, until: datetime | None = None
     ) -> None:

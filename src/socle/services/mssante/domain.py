@@ -14,7 +14,7 @@ from socle.standards.errors import Text
 from socle.standards.ids.ins import Ins
 from socle.standards.mail.address import Address, parse_address
 from socle.standards.mail.read import Attachment, Correspondent, Mail
-from socle.standards.xdm.package import Finding
+from socle.standards.xdm.package import XdmPackage
 from socle.standards.xds.model import DocumentEntry
 
 
@@ -222,18 +222,24 @@ class ThreadLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenedMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One message with everything that a page shows. ``documents`` come from its IHE_XDM archive."""
+    """One message with everything that a page shows. ``package`` is its IHE_XDM archive."""
 
     folder_id: int
     uid: int
+    #: Address of the content in the vault: the same wherever the message is moved.
+    content_key: str
     flags: tuple[str, ...]
     received_at: datetime
     mail: Mail
-    documents: tuple[tuple[DocumentEntry, bytes], ...] = ()
-    findings: tuple[Finding, ...] = ()
+    package: XdmPackage = XdmPackage(submissions=())
     #: Why the archive could not be opened.
     archive_error: Text | None = None
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def documents(self) -> tuple[tuple[DocumentEntry, bytes], ...]:
+        """The documents of the archive whose content is there."""
+        return self.package.documents
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

@@ -77,6 +77,11 @@ class MailRefused(SocleError):
         self.enhanced = enhanced
 
     @property
+    def is_temporary(self) -> bool:
+        """Whether trying again later may succeed."""
+        return self.smtp_code < 500
+
+    @property
     def reply(self) -> str:
         """The reply line: code, enhanced code, sentence in English (SMTP clients expect ASCII)."""
         return f"{self.smtp_code} {self.enhanced} {self.reason.en}"

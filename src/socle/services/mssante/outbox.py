@@ -36,7 +36,7 @@ class AddressBook(Protocol):
 
 
 class Outbox:
-    """Use cases of writing. ``address_book`` is the directory; without it, our own published boxes."""
+    """Use cases of writing. ``address_book`` is the directory."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class Outbox:
         return True
 
     async def contacts(self, session: MailSession, words: str, *, count: int = 20) -> list[Contact]:
-        """The address book: the directory for a professional, open exchanges for a citizen."""
+        """The address book: directory and our own published boxes for a professional, open exchanges for a citizen."""
         if session.box.ins is not None:
             async with self._base.database.connection() as connection:
                 rows = await QUERIES["list_exchanges"].rows(connection, mailbox_key=session.box.key)
@@ -153,20 +153,22 @@ class Outbox:
                 for row in rows
                 if row["is_open"] and words.lower() in row["contact"]
             ][:count]
-        if self._address_book is not None:
-            return await self._address_book.find_contacts(words, count)
+        found = await self._address_book.find_contacts(words, count) if self._address_book is not None else []
+        known = {contact.address for contact in found}
         async with self._base.database.connection() as connection:
-            rows = await QUERIES["find_contacts"].rows(connection, words=words, count=count)
-        return [
+            rows = await QUERIES["find_contacts"].rows(connection, words=words.split()[:5], count=count)
+        own = [
             Contact(
                 address=row["address"],
-                name=row["display_name"] or row["address"],
+                name=row["display_name"].replace("_", " ") or row["address"],
                 detail=row["service"] or row["description"],
                 person_id=row["person_id"],
                 structure_id=row["structure_id"],
             )
             for row in rows
+            if row["address"] not in known
         ]
+        return [*found, *own][:count]
 
     async def may_answer(self, session: MailSession, contact: str) -> bool:
         """Whether a citizen may write to ``contact`` now."""

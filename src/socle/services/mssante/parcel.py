@@ -65,6 +65,7 @@ class Parcel(msgspec.Struct):
     fingerprint: bytes
     size_bytes: int
     mail: Mail
+    has_document: bool
     header: bytes
     copies: dict[str, Copy]
     queued_object: str

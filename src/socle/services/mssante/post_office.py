@@ -130,6 +130,7 @@ class PostOffice:
             fingerprint=fingerprint,
             size_bytes=len(marked),
             mail=mail,
+            has_document=summary.has_document,
             header=message[: header_end(message)],
             copies={},
             queued_object="",
@@ -244,7 +245,7 @@ class PostOffice:
     async def _announce(self, connection: Connection, arrivals: list[tuple[Mailbox, Parcel, int]]) -> None:
         """Asks, in the same transaction, that documents for boxes that file by themselves be looked at."""
         for box, parcel, uid in arrivals:
-            if box.files_to_dmp and box.kind is MailboxKind.APPLICATIVE and parcel.mail.is_health_document:
+            if box.files_to_dmp and box.kind is MailboxKind.APPLICATIVE and parcel.has_document:
                 await self._base.jobs.enqueue(connection, "delivery.arrival", ArrivalTask(box.address, INBOX_ID, uid))
 
     async def _record_exchanges(

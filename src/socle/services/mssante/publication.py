@@ -1,10 +1,10 @@
-"""The operator's boxes shown in the base's own directory."""
+"""The directory and the operator: its boxes are shown there, and addresses are found there."""
 
 from __future__ import annotations
 
 from socle.services.directory import domain as directory_domain
 from socle.services.directory.service import DirectoryService
-from socle.services.mssante.domain import Mailbox
+from socle.services.mssante.domain import Contact, Mailbox
 
 
 class DirectoryPublisher:
@@ -39,3 +39,21 @@ class DirectoryPublisher:
         if person_id and await self._directory.professional(person_id) is None:
             return False
         return not structure_id or await self._directory.structure(structure_id) is not None
+
+
+class DirectoryAddressBook:
+    """Addresses of professionals as the directory publishes them: the red list is not there."""
+
+    def __init__(self, directory: DirectoryService) -> None:
+        self._directory = directory
+
+    async def find_contacts(self, words: str, count: int) -> list[Contact]:
+        """Published boxes of people whose name matches ``words``, the closest first, each address once."""
+        found: dict[str, Contact] = {}
+        for person in await self._directory.search(words, count=count):
+            place = " ".join(part for part in (person.postal_code, person.city) if part)
+            detail = ", ".join(part for part in (person.structure_name, place) if part)
+            for address in person.mailboxes:
+                contact = Contact(address=address, name=person.name, detail=detail, person_id=person.id_nat)
+                found.setdefault(address, contact)
+        return list(found.values())[:count]

@@ -484,10 +484,11 @@ SELECT folder_id, uid, flags, modseq, size_bytes, received_at, object, summary, 
 WHERE mailbox_key = :mailbox_key AND folder_id = :folder_id AND uid = :uid;
 
 -- name: find_contacts
--- Published boxes whose address or words match.
+-- Published boxes that hold each of the words.
 SELECT address, kind, display_name, service, description, person_id, structure_id FROM mss_mailbox
 WHERE state = 'ACTIVE' AND NOT is_red_listed AND kind <> 'USAGER'
-  AND strpos(lower(address || ' ' || display_name || ' ' || service || ' ' || description), lower(:words)) > 0
+  AND NOT EXISTS (SELECT 1 FROM unnest(:words::text[]) AS word WHERE
+      strpos(lower(address || ' ' || display_name || ' ' || service || ' ' || description), lower(word)) = 0)
 ORDER BY address LIMIT :count;
 
 -- name: add_api_key

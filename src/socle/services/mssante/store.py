@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -38,6 +39,8 @@ FOLDERS = {"INBOX": "", "Brouillons": "\\Drafts", "Envoyés": "\\Sent", "Corbeil
 INBOX_ID = 1
 
 _SUMMARY = b"mail-summary"
+#: Name of an IHE XDM archive, as a body structure shows it.
+_ARCHIVE = re.compile(rb"IHE[_-]XDM", re.IGNORECASE)
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
@@ -247,12 +250,13 @@ def summarise(message: bytes) -> tuple[Summary, Mail]:
     root = scan(message)
     header = message[root.start : root.body]
     mail = read_header(header)
+    structure = body_structure(message, root, is_extended=True)
     summary = Summary(
         header=header,
         envelope=envelope(header),
-        structure=body_structure(message, root, is_extended=True),
+        structure=structure,
         body=body_structure(message, root, is_extended=False),
-        has_document=mail.is_health_document,
+        has_document=mail.is_health_document or _ARCHIVE.search(structure) is not None,
     )
     return summary, mail
 

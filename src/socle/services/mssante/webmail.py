@@ -5,6 +5,7 @@ Every call takes a ``MailSession`` that ``access`` opened, so no function here d
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -90,6 +91,29 @@ class Webmail:
         await self.trace(session, "mss.read", Subject("mail", f"{session.box.address}/{folder_id}/{uid}"))
         return await self._open(session, stored)
 
+    async def peek(self, session: MailSession, folder_id: int, uid: int) -> OpenedMessage:
+        """One message as software takes it: nothing is marked as read. Raises ``NotFound``."""
+        stored = await self.find(session, folder_id, uid)
+        await self.trace(session, "mss.read", Subject("mail", f"{session.box.address}/{folder_id}/{uid}"))
+        return await self._open(session, stored)
+
+    async def with_documents(
+        self, session: MailSession, *, folder: str = "INBOX", count: int = 50
+    ) -> list[OpenedMessage]:
+        """Messages of a folder that carry health documents, newest first; the last 2,000 are looked at."""
+        key = session.box.key
+        found = await self._rooms.folder(key, folder)
+        kept: list[StoredMessage] = []
+        before = 2**62
+        for _ in range(_SEARCHED // 100):
+            page = await self._rooms.page(key, found.id, before=before, count=100)
+            kept += [stored for stored in page if stored.summary.has_document]
+            if len(page) < 100 or len(kept) >= count:
+                break
+            before = page[-1].uid
+        await self.trace(session, "mss.list", Subject("mail-folder", f"{session.box.address}/{folder}"))
+        return [await self._open(session, stored) for stored in kept[:count]]
+
     async def original(self, session: MailSession, folder_id: int, uid: int) -> bytes:
         """The message as it came. Raises ``NotFound``."""
         stored = await self.find(session, folder_id, uid)
@@ -161,15 +185,15 @@ class Webmail:
 
     async def _open(self, session: MailSession, stored: StoredMessage) -> OpenedMessage:
         mail = read_mail(await self._rooms.content(session.box.key, stored))
-        package, error = _open_archive(mail)
+        package, error = await asyncio.to_thread(_open_archive, mail)
         return OpenedMessage(
             folder_id=stored.folder_id,
             uid=stored.uid,
+            content_key=stored.object,
             flags=stored.flags,
             received_at=stored.received_at,
             mail=mail,
-            documents=package.documents if package else (),
-            findings=package.findings if package else (),
+            package=package,
             archive_error=error,
             notices=await self.notices(session, mail.message_id) if mail.message_id else (),
         )
@@ -209,13 +233,13 @@ class Webmail:
         )
 
 
-def _open_archive(mail: Mail) -> tuple[XdmPackage | None, Text | None]:
+def _open_archive(mail: Mail) -> tuple[XdmPackage, Text | None]:
     if mail.xdm is None:
-        return None, None
+        return XdmPackage(submissions=()), None
     try:
         return read_xdm(mail.xdm.content), None
     except SocleError as error:
-        return None, error.reason
+        return XdmPackage(submissions=()), error.reason
 
 
 def _row(stored: StoredMessage) -> MessageRow:
