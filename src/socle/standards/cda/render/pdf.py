@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from lxml import etree
 
@@ -15,6 +15,8 @@ from socle.standards.errors import MalformedInput, Text, TooLarge
 
 #: Largest page that is laid out, images included.
 MAX_HTML_BYTES: Final = 16 * 1024 * 1024
+#: Largest picture that is printed.
+MAX_PICTURE_PIXELS: Final = 60_000_000
 
 
 class PdfVariant(StrEnum):
@@ -55,24 +57,20 @@ def write_pdf(html: str, variant: PdfVariant = PdfVariant.ACCESSIBLE) -> bytes:
             remedy=Text("Ouvrez-le en HTML.", "Open it as HTML."),
         )
     # WeasyPrint loads pango and fonts: only who prints pays for it.
+    from PIL import Image
     from weasyprint import HTML
+    from weasyprint.urls import URLFetcher
 
-    written: bytes | None = HTML(string=html, url_fetcher=_refuse_fetch).write_pdf(
-        pdf_variant=variant.value or None, full_fonts=False
-    )
+    # Pillow refuses pictures of more than twice this: a small file may unpack to gigabytes.
+    Image.MAX_IMAGE_PIXELS = MAX_PICTURE_PIXELS // 2
+    # Nothing is fetched, from the network or from the disk: a page holds all it shows.
+    page = HTML(string=html, url_fetcher=URLFetcher(allowed_protocols=("data",)))
+    written: bytes | None = page.write_pdf(pdf_variant=variant.value or None, full_fonts=False)
     return written or b""
 
 
 def _printed_url(reference: str, media_type: str) -> str:
     return "data:,"
-
-
-def _refuse_fetch(url: str, *_: object, **__: object) -> Any:
-    from weasyprint import default_url_fetcher
-
-    if url.startswith("data:image/"):
-        return default_url_fetcher(url)
-    raise ValueError("outside resources are not loaded")
 
 
 def _embedded_pdf(document: CdaDocument) -> bytes | None:
