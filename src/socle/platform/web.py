@@ -21,19 +21,27 @@ Authenticate = Callable[[Request], Awaitable[Actor]]
 _log = structlog.get_logger(__name__)
 
 
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The whole body. Raises ``TooLarge`` as soon as it is known to exceed ``max_bytes``."""
+def bounded(request: Request, max_bytes: int) -> Request:
+    """``request``, whose reading raises ``TooLarge`` as soon as its body is known to exceed ``max_bytes``."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
         raise _body_too_large(max_bytes)
-    chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
+
+    async def receive() -> Message:
+        nonlocal size
+        message = await request.receive()
+        size += len(message.get("body", b""))
         if size > max_bytes:
             raise _body_too_large(max_bytes)
-        chunks.append(chunk)
-    return b"".join(chunks)
+        return message
+
+    return Request(request.scope, receive)
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """The whole body. Raises ``TooLarge`` as soon as it is known to exceed ``max_bytes``."""
+    return await bounded(request, max_bytes).body()
 
 
 def _body_too_large(max_bytes: int) -> TooLarge:

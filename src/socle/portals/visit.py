@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from socle.platform.actor import Actor, Purpose
+from socle.platform.web import bounded
 from socle.portals.pages import page_language, render
 from socle.standards.errors import Forbidden, NotAuthenticated, SocleError, Text
 from socle.standards.ids.ins import Ins
@@ -108,6 +109,7 @@ def guarded(visits: Visits, base: str) -> Callable[[Page], Callable[[Request], A
                 return RedirectResponse(visits.login_path(back), 303)
             try:
                 if request.method == "POST":
+                    request = bounded(request, MAX_FORM_BYTES)
                     await _check_csrf(request, visit)
                 return await page(request, visit)
             except NoRecordChosen:
@@ -136,7 +138,7 @@ def refusal_page(request: Request, error: SocleError, base: str, values: Mapping
 
 
 async def read_form(request: Request) -> FormData:
-    """The form of this request, read once, bounded."""
+    """The form of this request, read once; ``guarded`` bounds it."""
     return await request.form(max_files=_MAX_FILES, max_fields=200, max_part_size=MAX_FORM_BYTES)
 
 

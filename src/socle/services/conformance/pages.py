@@ -7,6 +7,7 @@ Nothing is stored.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from typing import Final
@@ -20,15 +21,19 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from socle import __version__
-from socle.platform.web import json_response, language_of, read_body
+from socle.platform.web import bounded, json_response, language_of, read_body
 from socle.services.conformance import report
 from socle.services.conformance.domain import LAYER_NAMES, SEVERITY_NAMES, Judged, Verdict, refused
-from socle.services.conformance.judgement import MAX_BYTES
 from socle.services.conformance.service import ConformanceService
 from socle.standards.cda.document import open_document
 from socle.standards.cda.render import render_fragment, stylesheet
-from socle.standards.errors import SocleError, Text
+from socle.standards.errors import SocleError, Text, Unavailable
 
+#: Largest document that these doors take: ``socle validate`` takes larger ones.
+MAX_BYTES: Final = 32 * 1024 * 1024
+#: Longest judgement for whoever asks, and how many may wait in one process.
+LIMIT_S: Final = 15.0
+MOST_WAITING: Final = 4
 _V3: Final = "{urn:hl7-org:v3}"
 _SECTION: Final = re.compile(r".*/(?:\w+:)?section(?:\[\d+\])?")
 #: Marks a heading of the rendered document, then becomes a link to its findings; no document may hold it.
@@ -44,6 +49,7 @@ class ConformancePages:
 
     def __init__(self, service: ConformanceService) -> None:
         self._service = service
+        self._waiting = 0
 
     def routes(self) -> list[BaseRoute]:
         """Everything under ``/conformance``."""
@@ -61,20 +67,20 @@ class ConformancePages:
 
     async def judge(self, request: Request) -> Response:
         """The verdict on the file of the form, beside the document."""
-        async with request.form(max_files=1, max_fields=4, max_part_size=MAX_BYTES) as form:
+        async with bounded(request, MAX_BYTES).form(max_files=1, max_fields=4) as form:
             upload = form.get("document")
             content = await upload.read() if isinstance(upload, UploadFile) else b""
             name = (upload.filename or "document") if isinstance(upload, UploadFile) else "document"
         try:
-            judged = Judged(name, await self._service.verdict(content))
+            judged = Judged(name, await self._verdict(content))
         except SocleError as error:
             judged = refused(name, error)
-        return self._page(request, judged, content, judged.verdict)
+        return await asyncio.to_thread(self._page, request, judged, content, judged.verdict)
 
     async def answer(self, request: Request) -> Response:
         """The verdict on the body, in the form that the program accepts."""
         content = await read_body(request, MAX_BYTES)
-        verdict = await self._service.verdict(content)
+        verdict = await self._verdict(content)
         wanted = request.query_params.get("format", "") or _accepted(request)
         judged = [Judged("document", verdict)]
         match wanted:
@@ -88,6 +94,26 @@ class ConformancePages:
                     page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
                 )
         return json_response({"conformant": verdict.is_conformant, **msgspec.to_builtins(verdict)})
+
+    async def _verdict(self, content: bytes) -> Verdict:
+        """A verdict for anybody: few at a time and soon given up, since documents that are fed wait for the same rules.
+
+        Raises what ``ConformanceService.verdict`` raises, ``Unavailable`` (``ConformanceBusy``) when others wait.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise Unavailable(
+                "ConformanceBusy",
+                Text("Trop de documents attendent d'être jugés.", "Too many documents wait to be judged."),
+                remedy=Text(
+                    "Réessayez dans une minute, ou jugez-les chez vous : socle validate.",
+                    "Try again in a minute, or judge them at home: socle validate.",
+                ),
+            )
+        self._waiting += 1
+        try:
+            return await self._service.verdict(content, limit_s=LIMIT_S)
+        finally:
+            self._waiting -= 1
 
     async def kit(self, _request: Request) -> Response:
         """The official kit in force, or null."""

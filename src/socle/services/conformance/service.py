@@ -14,10 +14,10 @@ from socle.platform.base import Base
 from socle.services.conformance.domain import Finding, KitReport, Layer, Severity, Verdict
 from socle.services.conformance.kit import installed_kit
 from socle.services.conformance.rules import OFF, refusal, refusing_findings, require_policy
-from socle.services.conformance.worker import judge_content, worker_pool
+from socle.services.conformance.worker import judge_within, not_judged, worker_pool
 from socle.standards.cda.metadata import Severity as Difference
 from socle.standards.cda.metadata import check_metadata
-from socle.standards.errors import Text, Unavailable
+from socle.standards.errors import Text
 from socle.standards.xds.model import DocumentEntry
 
 #: Longest judgement of one document.
@@ -34,23 +34,20 @@ class ConformanceService:
         self._pool: ProcessPoolExecutor | None = None
         self._pool_kit = ""
 
-    async def verdict(self, content: bytes) -> Verdict:
+    async def verdict(self, content: bytes, *, limit_s: float = TIMEOUT_S) -> Verdict:
         """What the rules in force say of ``content``.
 
         Raises ``MalformedInput``, ``InvalidContent`` or ``TooLarge`` when there is no CDA to judge, ``Unavailable``
-        when judging takes over ``TIMEOUT_S``.
+        when judging takes over ``limit_s``.
         """
         loop = asyncio.get_running_loop()
+        today, pool = self.base.clock().date(), self._executor()
         try:
-            judged = loop.run_in_executor(self._executor(), judge_content, content, self.base.clock().date())
-            return await asyncio.wait_for(judged, TIMEOUT_S)
-        except (BrokenProcessPool, TimeoutError) as error:
-            self.close()
-            raise Unavailable(
-                "ConformanceUnavailable",
-                Text("Le document n'a pas pu être jugé.", "The document could not be judged."),
-                remedy=Text("Réessayez, ou réduisez le document.", "Try again, or make the document smaller."),
-            ) from error
+            return await loop.run_in_executor(pool, judge_within, limit_s, content, today)
+        except BrokenProcessPool as error:
+            if pool is self._pool:
+                self.close()
+            raise not_judged() from error
 
     async def feed_verdict(self, content: bytes, entry: DocumentEntry) -> Verdict | None:
         """The verdict to store with a fed document, its metadata compared too; None when the policy is ``off``.

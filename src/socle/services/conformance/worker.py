@@ -5,19 +5,21 @@ from __future__ import annotations
 import gc
 import io
 import os
+import signal
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime
 from multiprocessing import get_context
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from socle.services.conformance.domain import Judged, Verdict, refused
 from socle.services.conformance.judgement import MAX_BYTES, RuleBook, judge
 from socle.services.conformance.kit import installed_kit
 from socle.services.conformance.packs import own_rules
-from socle.standards.errors import SocleError, Text, TooLarge
+from socle.standards.errors import SocleError, Text, TooLarge, Unavailable
 
 #: Documents between two collections of memory: trees are released by hand, so little is left to collect.
 _COLLECT_EVERY: Final = 200
@@ -33,6 +35,7 @@ def open_worker(store: str, own: bool = False) -> None:
 
 
 def _start(store: str, own: bool) -> None:
+    signal.signal(signal.SIGALRM, _give_up)
     open_worker(store, own)
     # Nothing that is loaded now will ever be garbage, and documents release their own trees.
     gc.collect()
@@ -55,6 +58,33 @@ def judge_content(content: bytes, today: date) -> Verdict:
     if not gc.isenabled() and _judged % _COLLECT_EVERY == 0:
         gc.collect()
     return judge(content, _book, today)
+
+
+def judge_within(limit_s: float, content: bytes, today: date) -> Verdict:
+    """What ``judge_content`` says, unless it takes longer: raises ``Unavailable`` then. For a process of the pool.
+
+    Code that no Python signal interrupts is ended with its process, after twice as much processor time.
+    """
+    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    signal.setitimer(signal.ITIMER_PROF, 2 * limit_s)
+    try:
+        return judge_content(content, today)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _give_up(_signal: int, _frame: FrameType | None) -> None:
+    raise not_judged()
+
+
+def not_judged() -> Unavailable:
+    """The refusal of a document that takes too long to judge."""
+    return Unavailable(
+        "ConformanceUnavailable",
+        Text("Le document n'a pas pu être jugé.", "The document could not be judged."),
+        remedy=Text("Réessayez, ou réduisez le document.", "Try again, or make the document smaller."),
+    )
 
 
 def judge_file(path: Path) -> list[Judged]:
