@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from datetime import date
 from types import SimpleNamespace
@@ -14,8 +15,10 @@ import pytest
 
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode, Purpose
 from socle.platform.base import Base
+from socle.platform.outgoing import OutgoingMessage
 from socle.services.dmp.domain import Door
 from socle.services.dmp.service import DmpService
+from socle.standards.errors import SocleError
 from socle.standards.ids.ins import OID_NIR_TEST, Ins, key_of
 from socle.standards.ids.status import Reliability
 from socle.standards.xds.model import (
@@ -234,9 +237,32 @@ def identities() -> FakeIdentities:
     return FakeIdentities()
 
 
+class FakeMail:
+    """Mail that leaves, unless ``failure`` says why not."""
+
+    def __init__(self) -> None:
+        self.sent: list[OutgoingMessage] = []
+        self.failure: SocleError | None = None
+
+    async def send(self, message: OutgoingMessage) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.sent.append(message)
+
+    def code(self) -> str:
+        """The code of the last message."""
+        (code,) = re.findall(r"\d{6}", self.sent[-1].text)
+        return str(code)
+
+
 @pytest.fixture
-def dmp(base: Base, identities: FakeIdentities) -> DmpService:
-    return DmpService(base, identities)
+def mail() -> FakeMail:
+    return FakeMail()
+
+
+@pytest.fixture
+def dmp(base: Base, identities: FakeIdentities, mail: FakeMail) -> DmpService:
+    return DmpService(base, identities, send=mail.send)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from socle.platform import audit
 from socle.platform.actor import Actor, ActorKind
 from socle.platform.database import Query
+from socle.services.dmp import notice_store, store, traces
 from socle.services.dmp import service as service_module
-from socle.services.dmp import store, traces
 from socle.services.dmp.domain import (
     AuthorizationAction,
     DocumentChange,
@@ -35,8 +35,9 @@ JOBS = {
     "unmerge_records": "traced on both chains",
     "destroy_record": "traced",
     "sweep": "traced for each record it opens or destroys",
-    "deliver_notices": "hands to the holder what was written for the holder",
+    "send_notices": "says what kind of thing happened to whoever may read it, and nothing else",
     "read_to_index": "traced under the base's name",
+    "list_to_index": "uniqueIds alone, for the base's own index",
     "stored_contents": "addresses and hashes alone",
     "is_stored": "yes or no",
 }
@@ -59,7 +60,7 @@ DECIDING = {"find_record_and_rights"}
 
 
 def statements() -> dict[str, Query]:
-    return store.QUERIES.by_name
+    return store.QUERIES.by_name | notice_store.QUERIES.by_name
 
 
 def returns_rows(sql: str) -> bool:
@@ -76,7 +77,7 @@ def test_every_statement_is_used_and_only_by_the_two_stores_and_the_jobs():
                 used.setdefault(name, set()).add(path.name)
     composed = {f"take_{table}" for table in ("entries", "sets", "folders", "associations")}
     assert set(statements()) - used.keys() - composed == set()
-    readers = {"store.py", "search_store.py", "record_store.py", "upkeep.py", "merging.py"}
+    readers = {"store.py", "search_store.py", "record_store.py", "notice_store.py", "upkeep.py", "merging.py"}
     for name, files in used.items():
         if returns_rows(statements()[name].sql):
             assert files <= readers, (name, files)
@@ -91,7 +92,6 @@ def test_every_statement_names_the_patient_or_is_known_not_to():
     across = {
         "list_authorized_records",
         "list_mandated_records",
-        "take_notices",
         "find_locators",
         "move_locators",
         "known_records",
@@ -137,7 +137,7 @@ def log(monkeypatch):
     return ran
 
 
-async def test_every_use_case_traces_after_the_last_personal_row_that_it_read(dmp, world, opened, log, clock):
+async def test_every_use_case_traces_after_the_last_personal_row_that_it_read(dmp, mail, world, opened, log, clock):
     doctor, other = world.doctor(1), world.doctor(2)
     ins = await opened(doctor)
     holder, operator = world.holder(ins), world.operator()
@@ -177,6 +177,11 @@ async def test_every_use_case_traces_after_the_last_personal_row_that_it_read(dm
         "access_history": lambda: dmp.access_history(holder, ins),
         "own_activity": lambda: dmp.own_activity(doctor),
         "list_notices": lambda: dmp.list_notices(holder, ins),
+        "propose_contact": lambda: dmp.propose_contact(holder, ins, "lea@exemple.test", []),
+        "find_contact": lambda: dmp.find_contact(holder, ins),
+        "choose_notices": lambda: dmp.choose_notices(holder, ins, []),
+        "confirm_contact": lambda: dmp.confirm_contact(holder, ins, mail.code()),
+        "forget_contact": lambda: dmp.forget_contact(holder, ins),
         "report_access": lambda: dmp.report_access(holder, ins, 1),
         "close_record": lambda: dmp.close_record(holder, ins),
         "reopen_record": lambda: dmp.reopen_record(holder, ins),

@@ -169,22 +169,3 @@ async def test_a_merge_into_an_identity_without_a_record_makes_one(dmp, world, o
     requests = [DocumentRequest(unique_id=submission.documents[0].unique_id)]
     (found,) = await dmp.retrieve(doctor, requests, patient=survivor)
     assert not isinstance(found, Missing)
-
-
-async def test_notices_are_handed_to_the_channel_once(base, identities, world):
-    from socle.services.dmp.service import DmpService
-
-    handed = []
-
-    async def channel(notice):
-        handed.append(notice.kind.value)
-
-    dmp = DmpService(base, identities, channel=channel)
-    ins, doctor = world.patient(), world.doctor()
-    await dmp.open_record(world.operator(), ins)
-    await dmp.submit(doctor, world.submission(ins, doctor))
-    assert await dmp.deliver_notices() == 2
-    assert await dmp.deliver_notices() == 0
-    assert sorted(handed) == ["new-document", "record-opened"]
-    async with base.database.connection() as connection:
-        assert await connection.fetchval("SELECT count(*) FROM pgqueuer") == 1

@@ -294,6 +294,35 @@ async def test_a_delegate_reads_or_manages_as_the_holder_said_until_withdrawn(dm
     assert await refused(dmp.query(friend, FindDocuments(patient=ins, filter=ANY))) == "DMPAccessForbidden"
 
 
+async def test_no_parent_takes_the_mandate_of_the_other_by_giving_a_lesser_one(dmp, world, opened, identities, clock):
+    ins, mother = await minor(dmp, world, identities, opened)
+    mother = msgspec.structs.replace(mother, patient=ins)
+    father = world.agent(ActorKind.REPRESENTATIVE, "father")
+    parent = Mandate(
+        agent_id="father", kind=MandateKind.PARENT, scope=MandateScope.MANAGE, name="DURAND Paul", starts_at=clock()
+    )
+    await dmp.give_mandate(world.operator(), ins, parent)
+    lesser = msgspec.structs.replace(parent, kind=MandateKind.DELEGATE, scope=MandateScope.READ)
+    assert await refused(dmp.give_mandate(mother, ins, lesser)) == "DMPRoleNotAllowed"
+    assert await refused(dmp.withdraw_mandate(mother, ins, "father")) == "DMPRoleNotAllowed"
+    assert await find(dmp, father, ins) == []
+    clock.move(timedelta(days=365 * 2 + 2))
+    await dmp.give_mandate(world.holder(ins), ins, msgspec.structs.replace(lesser, starts_at=clock()))
+    assert await find(dmp, world.agent(ActorKind.DELEGATE, "father"), ins) == []
+
+
+async def test_whom_a_parent_chose_acts_no_more_once_the_holder_is_of_age(dmp, world, opened, identities, clock):
+    ins, mother = await minor(dmp, world, identities, opened)
+    nanny = world.agent(ActorKind.DELEGATE, "nanny")
+    mandate = Mandate(
+        agent_id="nanny", kind=MandateKind.DELEGATE, scope=MandateScope.READ, name="DURAND Lou", starts_at=clock()
+    )
+    await dmp.give_mandate(mother, ins, mandate)
+    assert await find(dmp, nanny, ins) == []
+    clock.move(timedelta(days=365 * 2 + 2))
+    assert await refused(dmp.query(nanny, FindDocuments(patient=ins, filter=ANY))) == "DMPAccessForbidden"
+
+
 async def test_the_matrix_leaves_types_out_of_lists(dmp, world, opened):
     doctor = world.doctor(1)
     dentist = world.doctor(2, profession="40", speciality="")

@@ -55,6 +55,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     repository_unique_id: str = "1.2.250.1.213.4.1.1.1.2"
     #: Years during which traces are kept.
     audit_years: int = 10
+    #: Server that sends notices to people's own mail: ``smtps://user@host``, or ``smtp://…`` with STARTTLS. Empty: in a
+    #: sandbox they are kept in ``data/courriels``, elsewhere none is sent.
+    notice_smtp: str = ""
+    notice_smtp_password_file: str = ""
+    #: Address from which they come.
+    notice_sender: str = "ne-pas-repondre@socle.invalid"
     log_level: str = "INFO"
     #: Largest number of database connections of one process.
     database_connections: int = 10

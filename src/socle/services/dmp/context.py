@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime
-from typing import Protocol
+from datetime import date, datetime, timedelta
+from typing import Final, Protocol
 from uuid import UUID
 
 import msgspec
@@ -22,10 +22,11 @@ from socle.platform.actor import Actor, ActorKind
 from socle.platform.audit import Action, AuditEvent, Outcome, Subject
 from socle.platform.base import Base
 from socle.platform.database import Connection
+from socle.platform.outgoing import SendMail
 from socle.platform.patient_key import patient_key
 from socle.services.conformance.domain import Verdict
-from socle.services.dmp import record_store
-from socle.services.dmp.domain import CallerRights, Door, Function, Notice, NoticeKind, Record
+from socle.services.dmp import notice_store, record_store
+from socle.services.dmp.domain import CallerRights, Door, Function, NoticeKind, Record
 from socle.services.dmp.errors import refusal, rights_changed, rule_of
 from socle.services.dmp.matrice import load_matrix
 from socle.services.dmp.record_store import Found
@@ -61,8 +62,15 @@ Conformance = Callable[[bytes, DocumentEntry], Awaitable[Verdict | None]]
 ReadTree = Callable[[bytes], etree._Element]
 #: Checks the XAdES signature of a submission, in a thread; raises ``SocleError``.
 SignatureCheck = Callable[[Submission, ReadTree], None]
-#: Hands a notice to the holder's channels (mail, SMS, push).
-NoticeChannel = Callable[[Notice], Awaitable[None]]
+#: How long a notice waits for others to leave in the same mail; one of an emergency leaves at once.
+_GATHERING: Final = timedelta(minutes=1)
+
+
+class SendNotices(msgspec.Struct, frozen=True):
+    """Payload of the job that sends what waits for one account about one record."""
+
+    patient_key: UUID
+    account_id: str
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,13 +118,13 @@ class DmpContext:
         *,
         conformance: Conformance | None = None,
         check_signature: SignatureCheck | None = None,
-        channel: NoticeChannel | None = None,
+        send: SendMail | None = None,
     ) -> None:
         self.base = base
         self.identities = identities
         self.conformance = conformance
         self.check_signature = check_signature
-        self.channel = channel
+        self.send = send
         centres = frozenset(filter(None, base.settings.dmp_regulation_centres.split(",")))
         self.policy = Policy(load_matrix(base.settings.dmp_matrix), centres)
 
@@ -252,9 +260,11 @@ class DmpContext:
     ) -> None:
         """Tells the holder (or ``recipient_id``) something, once for each ``about``, when this commits."""
         now = self.base.clock()
-        await record_store.add_notice(connection, key, kind, text, now, about=about, recipient_id=recipient_id)
-        if self.channel is not None:
-            await self.base.jobs.enqueue(connection, "dmp.deliver_notices", dedupe_key="dmp.deliver_notices")
+        wait = timedelta(0) if kind is NoticeKind.EMERGENCY_ACCESS else _GATHERING
+        for account_id in await notice_store.add_notice(
+            connection, key, kind, text, now, about=about, recipient_id=recipient_id
+        ):
+            await self.base.jobs.enqueue(connection, "dmp.send_notices", SendNotices(key, account_id), run_after=wait)
 
     async def tell_of_access(self, connection: Connection, visit: Visit) -> None:
         """Tells the holder of a professional's first access and of any in an emergency (then the médecin traitant too).

@@ -598,4 +598,12 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     text_fr: str
     text_en: str
     recipient_id: str = ""
-    is_delivered: bool = False
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """Where someone is told by mail, and of what. ``is_refused``: the address takes no mail any more."""
+
+    address: str
+    kinds: frozenset[NoticeKind]
+    is_verified: bool = False
+    is_refused: bool = False

@@ -142,25 +142,6 @@ WHERE m.agent_id = :agent_id AND m.revoked_at IS NULL AND r.state IN ('active', 
 SELECT holder_id FROM dmp_authorization
 WHERE patient_key = :patient_key AND is_medecin_traitant AND revoked_at IS NULL;
 
--- name: add_notice
--- Something to tell; nothing if it was told.
-INSERT INTO dmp_notice (patient_key, notice_id, dedupe_key, kind, at, recipient_id, text_fr, text_en)
-VALUES (:patient_key, :notice_id, :dedupe_key, :kind, :at, :recipient_id, :text_fr, :text_en)
-ON CONFLICT (patient_key, dedupe_key) DO NOTHING;
-
--- name: list_notices
--- What one recipient was told about a record (the holder: ''), newest first.
-SELECT * FROM dmp_notice WHERE patient_key = :patient_key AND recipient_id = :recipient_id
-ORDER BY at DESC, notice_id LIMIT :count;
-
--- name: take_notices
--- Notices to hand to the channel; other workers skip them.
-SELECT * FROM dmp_notice WHERE delivered_at IS NULL ORDER BY at LIMIT :count FOR UPDATE SKIP LOCKED;
-
--- name: mark_delivered
--- A notice was handed over.
-UPDATE dmp_notice SET delivered_at = :now WHERE patient_key = :patient_key AND notice_id = :notice_id;
-
 -- name: awaited_announcements
 -- Documents that have been hidden from the holder for two weeks, not told of yet.
 SELECT e.patient_key, e.logical_id FROM dmp_entry e
@@ -388,10 +369,6 @@ DELETE FROM dmp_block WHERE patient_key = :patient_key;
 -- name: delete_mandates
 -- Destroys the mandates of a patient.
 DELETE FROM dmp_mandate WHERE patient_key = :patient_key;
-
--- name: delete_notices
--- Destroys the notices of a patient.
-DELETE FROM dmp_notice WHERE patient_key = :patient_key;
 
 -- name: list_identifiers
 -- Every identifier under which objects of a patient are registered.

@@ -1,16 +1,17 @@
-"""Runs the statements on records, rights and notices, and gives back values of the domain. Decides nothing."""
+"""Runs the statements on records and rights, and gives back values of the domain. Decides nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import asyncpg
 import msgspec
 
 from socle.platform.actor import Actor
 from socle.platform.database import Connection, Queries
+from socle.services.dmp import notice_store
 from socle.services.dmp.domain import (
     Authorization,
     AuthorizedRecord,
@@ -22,8 +23,6 @@ from socle.services.dmp.domain import (
     Mandate,
     MandateKind,
     MandateScope,
-    Notice,
-    NoticeKind,
     Record,
     RecordSettings,
     RecordState,
@@ -202,44 +201,6 @@ async def list_mandated_records(connection: Connection, agent_id: str) -> list[t
     return [(patient_of(row), _mandate(row)) for row in rows]
 
 
-async def add_notice(
-    connection: Connection,
-    patient_key: UUID,
-    kind: NoticeKind,
-    text: tuple[str, str],
-    at: datetime,
-    *,
-    about: str,
-    recipient_id: str = "",
-) -> None:
-    """Something to tell, once for each ``about``. ``text`` is French and English."""
-    dedupe_key = f"{kind.value}:{about}:{recipient_id}"
-    await QUERIES["add_notice"].execute(
-        connection,
-        patient_key=patient_key,
-        notice_id=uuid5(patient_key, dedupe_key),
-        dedupe_key=dedupe_key,
-        kind=kind.value,
-        at=at,
-        recipient_id=recipient_id,
-        text_fr=text[0],
-        text_en=text[1],
-    )
-
-
-async def list_notices(connection: Connection, patient_key: UUID, count: int, recipient_id: str = "") -> list[Notice]:
-    """What one recipient was told, newest first."""
-    rows = await QUERIES["list_notices"].rows(
-        connection, patient_key=patient_key, recipient_id=recipient_id, count=count
-    )
-    return [_notice(row) for row in rows]
-
-
-async def take_notices(connection: Connection, count: int) -> Sequence[Notice]:
-    """Notices to hand over, locked until the transaction ends."""
-    return [_notice(row) for row in await QUERIES["take_notices"].rows(connection, count=count)]
-
-
 def patient_of(row: asyncpg.Record) -> Ins:
     """The INS of a row of ``dmp_record``."""
     return Ins(row["matricule"], row["oid"])
@@ -318,19 +279,6 @@ def _mandate(row: asyncpg.Record) -> Mandate:
     )
 
 
-def _notice(row: asyncpg.Record) -> Notice:
-    return Notice(
-        id=row["notice_id"],
-        patient_key=row["patient_key"],
-        kind=NoticeKind(row["kind"]),
-        at=row["at"],
-        text_fr=row["text_fr"],
-        text_en=row["text_en"],
-        recipient_id=row["recipient_id"],
-        is_delivered=row["delivered_at"] is not None,
-    )
-
-
 async def list_medecins_traitants(connection: Connection, patient_key: UUID) -> list[str]:
     """The ids of the record's médecins traitants."""
     rows = await QUERIES["list_medecins_traitants"].rows(connection, patient_key=patient_key)
@@ -350,14 +298,9 @@ async def delete_everything(connection: Connection, patient_key: UUID) -> None:
         "delete_authorizations",
         "delete_blocks",
         "delete_mandates",
-        "delete_notices",
     ):
         await QUERIES[name].execute(connection, patient_key=patient_key)
-
-
-async def mark_delivered(connection: Connection, notice: Notice, now: datetime) -> None:
-    """Says that a notice was handed over."""
-    await QUERIES["mark_delivered"].execute(connection, patient_key=notice.patient_key, notice_id=notice.id, now=now)
+    await notice_store.delete_notices(connection, patient_key)
 
 
 async def records_to_open(connection: Connection, now: datetime, count: int) -> list[Ins]:

@@ -9,14 +9,15 @@ What a caller may not see is absent from every answer, count and page; asked by 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
 from socle.platform.actor import Actor
 from socle.platform.base import Base
-from socle.services.dmp import consent, editing, feeding, lifecycle, merging, reading, traces, upkeep
-from socle.services.dmp.context import Conformance, DmpContext, Identities, NoticeChannel, SignatureCheck
+from socle.platform.outgoing import SendMail
+from socle.services.dmp import consent, editing, feeding, lifecycle, merging, notices, reading, traces, upkeep
+from socle.services.dmp.context import Conformance, DmpContext, Identities, SendNotices, SignatureCheck
 from socle.services.dmp.domain import (
     FIRST_PAGE,
     AccessLine,
@@ -26,6 +27,7 @@ from socle.services.dmp.domain import (
     Block,
     BlockScope,
     ClosingReason,
+    Contact,
     DocumentChange,
     DocumentRequest,
     Door,
@@ -34,6 +36,7 @@ from socle.services.dmp.domain import (
     Mandate,
     Missing,
     Notice,
+    NoticeKind,
     Page,
     PatientQuery,
     Record,
@@ -59,11 +62,9 @@ class DmpService:
         *,
         conformance: Conformance | None = None,
         check_signature: SignatureCheck | None = None,
-        channel: NoticeChannel | None = None,
+        send: SendMail | None = None,
     ) -> None:
-        self.context = DmpContext(
-            base, identities, conformance=conformance, check_signature=check_signature, channel=channel
-        )
+        self.context = DmpContext(base, identities, conformance=conformance, check_signature=check_signature, send=send)
 
     # --- documents ---
 
@@ -218,9 +219,9 @@ class DmpService:
         """
         return await lifecycle.sweep(self.context)
 
-    async def deliver_notices(self) -> int:
-        """Hands what is to be told to the holder's channels; returns how many."""
-        return await traces.deliver_notices(self.context)
+    async def send_notices(self, request: SendNotices) -> int:
+        """Sends in one mail what waits for one account about one record; returns how many notices it told of."""
+        return await notices.send_notices(self.context, request)
 
     # --- rights ---
 
@@ -347,13 +348,49 @@ class DmpService:
 
     async def list_notices(self, actor: Actor, ins: Ins, *, count: int = 50, door: Door = Door.PORTAL) -> list[Notice]:
         """What the holder was told, newest first."""
-        return await traces.list_notices(self.context, actor, ins, count=count, door=door)
+        return await notices.list_notices(self.context, actor, ins, count=count, door=door)
 
     async def report_access(
         self, actor: Actor, ins: Ins, sequence: int, text: str = "", *, door: Door = Door.PORTAL
     ) -> None:
         """The holder does not recognise the access ``sequence``: told to the operator."""
-        await traces.report_access(self.context, actor, ins, sequence, text, door)
+        await notices.report_access(self.context, actor, ins, sequence, text, door)
+
+    @property
+    def sends_mail(self) -> bool:
+        """Whether notices can go by mail."""
+        return self.context.send is not None
+
+    async def find_contact(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> Contact | None:
+        """Where ``actor``, the holder or who acts for the holder, is told by mail of what happens in the record."""
+        return await notices.find_contact(self.context, actor, ins, door)
+
+    async def propose_contact(
+        self,
+        actor: Actor,
+        ins: Ins,
+        address: str,
+        kinds: Iterable[NoticeKind],
+        *,
+        language: str = "fr",
+        door: Door = Door.PORTAL,
+    ) -> None:
+        """Sends a code to ``address``; notices of ``kinds`` go there once it came back. Raises ``NotSent``."""
+        await notices.propose_contact(self.context, actor, ins, address, kinds, language, door)
+
+    async def confirm_contact(self, actor: Actor, ins: Ins, code: str, *, door: Door = Door.PORTAL) -> None:
+        """The code that was sent to the address. Raises ``InvalidContent`` (``WrongCode``)."""
+        await notices.confirm_contact(self.context, actor, ins, code, door)
+
+    async def choose_notices(
+        self, actor: Actor, ins: Ins, kinds: Iterable[NoticeKind], *, language: str = "fr", door: Door = Door.PORTAL
+    ) -> None:
+        """Of what ``actor`` is told by mail from now on."""
+        await notices.choose_notices(self.context, actor, ins, kinds, language, door)
+
+    async def forget_contact(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> None:
+        """No mail goes to ``actor`` any more."""
+        await notices.forget_contact(self.context, actor, ins, door)
 
     # --- for other services ---
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from socle.services.dmp.context import SendNotices
 from socle.services.dmp.service import DmpService
 from socle.services.ins.domain import Merge
 
@@ -26,14 +27,14 @@ async def sweep(service: DmpService, payload: bytes) -> None:
     await service.sweep()
 
 
-async def deliver_notices(service: DmpService, payload: bytes) -> None:
-    """Hands notices to the holder's channels."""
-    await service.deliver_notices()
+async def send_notices(service: DmpService, payload: bytes) -> None:
+    """Sends what waits for one account."""
+    await service.send_notices(msgspec.json.decode(payload, type=SendNotices))
 
 
 TASKS: Final[dict[str, Callable[[DmpService, bytes], Awaitable[None]]]] = {
     "dmp.merge": merge,
     "dmp.unmerge": unmerge,
     "dmp.sweep": sweep,
-    "dmp.deliver_notices": deliver_notices,
+    "dmp.send_notices": send_notices,
 }

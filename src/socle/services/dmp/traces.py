@@ -15,17 +15,13 @@ import msgspec
 from socle.platform.actor import Actor, ActorKind, Purpose
 from socle.platform.audit import BEGINNING, END, Action, AuditEvent, Outcome, Trace
 from socle.platform.database import Connection
-from socle.services.dmp import record_store, search_store
+from socle.services.dmp import search_store
 from socle.services.dmp.context import DmpContext, Visit
-from socle.services.dmp.domain import AccessLine, Door, Function, Notice, NoticeKind
+from socle.services.dmp.domain import AccessLine, Door, Function
 from socle.services.dmp.errors import REFUSALS
 from socle.services.dmp.matrice import Matrix, column_of
 from socle.standards.errors import Text
 from socle.standards.ids.ins import Ins
-
-_NOTICES_AT_ONCE: Final = 100
-#: To whom a report goes: whoever runs the base.
-OPERATOR_RECIPIENT: Final = "operator"
 
 
 class Phrase(msgspec.Struct, frozen=True):
@@ -102,6 +98,9 @@ PHRASES: Final = {
         "read the history of accesses",
         "read the history",
     ),
+    "contact": _phrase(
+        "a modifié où être prévenu", "modifier où être prévenu", "changed where to be told", "change where to be told"
+    ),
     "announce": _phrase(
         "a annoncé l'ouverture du dossier", "annoncer l'ouverture", "announced the opening", "announce the opening"
     ),
@@ -169,57 +168,6 @@ async def own_activity(
         )
         await ctx.trace_alone(connection, actor, Action.READ, "traces.own", Door.PORTAL, "own-traces")
     return [line_of(trace, ctx.policy.matrix, {}) for trace in found]
-
-
-async def list_notices(ctx: DmpContext, actor: Actor, ins: Ins, *, count: int, door: Door) -> list[Notice]:
-    """What the holder's side was told; a médecin traitant reads what was told to them."""
-    async with (
-        ctx.attempt(actor, Action.READ, Function.READ_TRACES, door) as attempt,
-        ctx.base.database.transaction() as connection,
-    ):
-        visit = await ctx.visit(connection, attempt, Function.READ_TRACES, actor, ins, of_record=True)
-        recipient_id = actor.id if actor.kind is ActorKind.PROFESSIONAL else ""
-        found = await record_store.list_notices(connection, visit.key, count, recipient_id)
-        await ctx.trace(connection, visit, Action.READ, Function.READ_TRACES, door)
-        return found
-
-
-async def report_access(ctx: DmpContext, actor: Actor, ins: Ins, sequence: int, text: str, door: Door) -> None:
-    """« Je ne reconnais pas cet accès »: kept as a notice to the operator, and traced."""
-    async with (
-        ctx.attempt(actor, Action.CREATE, Function.READ_TRACES, door) as attempt,
-        ctx.base.database.transaction() as connection,
-    ):
-        visit = await ctx.visit(connection, attempt, Function.READ_TRACES, actor, ins, of_record=True)
-        said = (
-            f"Accès n° {sequence} non reconnu. {text}".strip(),
-            f"Access no. {sequence} not recognised. {text}".strip(),
-        )
-        await record_store.add_notice(
-            connection,
-            visit.key,
-            NoticeKind.ACCESS_REPORTED,
-            said,
-            ctx.base.clock(),
-            about=str(sequence),
-            recipient_id=OPERATOR_RECIPIENT,
-        )
-        await ctx.trace(connection, visit, Action.CREATE, Function.READ_TRACES, door)
-
-
-async def deliver_notices(ctx: DmpContext) -> int:
-    """Hands notices to the channel, each once it is committed as delivered; a channel that fails is tried again."""
-    done = 0
-    while ctx.channel is not None:
-        async with ctx.base.database.transaction() as connection:
-            notices = await record_store.take_notices(connection, _NOTICES_AT_ONCE)
-            for notice in notices:
-                await ctx.channel(notice)
-                await record_store.mark_delivered(connection, notice, ctx.base.clock())
-        done += len(notices)
-        if len(notices) < _NOTICES_AT_ONCE:
-            break
-    return done
 
 
 async def _titles(
