@@ -79,7 +79,8 @@ def judge(content: bytes, book: RuleBook, today: date) -> Verdict:
         if court.recognized.schema:
             court.hear(Layer.DOCUMENT, court.recognized.schema)
         court.hear_sense(today)
-        return court.verdict(content, before, started)
+        encoding = whole.getroottree().docinfo.encoding or "UTF-8"
+        return court.verdict(content, encoding, before, started)
     finally:
         document.release()
 
@@ -189,9 +190,9 @@ class _Court:
         self.rule_sets.append(RuleSet(Layer.SENSE, "socle:sense", "1"))
         self.found += check_sense(self.document, self.recognized, today)
 
-    def verdict(self, content: bytes, before: int, started: float) -> Verdict:
+    def verdict(self, content: bytes, encoding: str, before: int, started: float) -> Verdict:
         wanted = {node.index + before for _, node in self.found if node is not None and node.index >= 0}
-        places = positions(content, wanted) if wanted else {}
+        places = positions(content, wanted, encoding) if wanted else {}
         findings = []
         for finding, node in self.found:
             line, column = places.get(max(node.index, 0) + before, (finding.line, 0)) if node else (finding.line, 0)

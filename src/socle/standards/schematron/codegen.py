@@ -73,6 +73,10 @@ class Generator:
                     inner = scope.at(name, "node")
                     filters = "".join(f" if {self.truth(one, inner)}" for one in predicates)
                     return f"any(True for {name} in {value.code}{filters})"
+            case x.Step("child", x.Test("text"), (condition,)) if (
+                scope.form == "node" and condition in shapes.HAS_WORDS
+            ):
+                return f"{scope.item}.has_words()"
             case x.Path() | x.Step() if (quick := paths.lookup(self, expr, scope)) is not None:
                 return quick
             case x.Path() | x.Step() if (shared := paths.document_values(self, expr, scope)) is not None:

@@ -132,10 +132,11 @@ def string_call(g: Generator, name: str, arguments: tuple[x.Expr, ...], scope: S
             return f"{g.text(argument, scope)}.upper()"
         case "lower-case", (argument,):
             return f"{g.text(argument, scope)}.lower()"
-        case "string-join", (listed,):
-            return f"join({g.items(listed, scope)})"
-        case "string-join", (listed, separator):
-            return f"join({g.items(listed, scope)}, {g.text(separator, scope)})"
+        case "string-join", (listed, *separator):
+            between = g.text(separator[0], scope) if separator else "''"
+            if (value := g.value(listed, scope)).form == "texts":
+                return f"{between}.join({value.code})"
+            return f"join({g.items(listed, scope)}, {between})"
         case "name", _:
             return f"node_name({g.items(context[0], scope)})"
         case "local-name", () if scope.form == "node":

@@ -6,12 +6,17 @@ A guard is a Python expression over ``A``, the attributes of the node, and ``K``
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from socle.standards.schematron import xpath as x
 from socle.standards.schematron.shapes import ANY_BELOW, carried, flatten, is_plain
 
 _SIGNS: Final = {"=": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_COMPARE: Final[dict[str, Callable[[int, int], bool]]] = {
+    "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge
+}  # fmt: skip
 
 
 class Guard(NamedTuple):
@@ -47,6 +52,9 @@ def guard(expr: x.Expr) -> Guard:
         ) if sign in _SIGNS and is_plain(name):
             counted = f"len(K.get({name!r}, ()))"
             return Guard(f"{counted} {_SIGNS[sign]} {limit}", f"not {counted} {_SIGNS[sign]} {limit}")
+        case x.Binary(sign, x.Call("count", (counted,)), x.Literal(int() as limit)) if sign in _SIGNS:
+            nothing = _absent(counted)
+            return Guard(nothing, "") if _COMPARE[sign](0, limit) else Guard("", nothing)
         case x.Binary(sign, left, right) if sign in _SIGNS:
             empty = _absent(left)
             return Guard("", _either(empty, _absent(right)) if _never_fails(left) else empty)

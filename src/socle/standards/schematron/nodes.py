@@ -9,10 +9,13 @@ import itertools
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Final
 
 from socle.standards.schematron.tree import Document, Node
 from socle.standards.schematron.values import SPACES, Attr, E, Item, QualifiedName, TextNode, XPathError, one, present
+
+_index: Final = attrgetter("index")
 
 
 def below(document: Document, node: Node, tag: str) -> Sequence[Node]:
@@ -22,10 +25,10 @@ def below(document: Document, node: Node, tag: str) -> Sequence[Node]:
         return E
     if node.last - node.index == 1:
         return E
-    if node.index <= 0 and node.tag == "":
+    if node.tag == "":
         return named
-    first = bisect_left(named, node.index + 1, key=_index)
-    return named[first : bisect_left(named, node.last, lo=first, key=_index)]
+    found = document.within(node, tag, lambda: named)
+    return found[1:] if found and found[0] is node else found
 
 
 def below_any(document: Document, node: Node, local: str) -> Sequence[Node]:
@@ -43,12 +46,7 @@ def descendants(document: Document, node: Node) -> Sequence[Node]:
 
 def carriers(document: Document, node: Node, attribute: str) -> Sequence[Node]:
     """``node`` and its descendants that have ``attribute``."""
-    key = f"@{attribute}"
-    carrying: list[Node] = once(document, key, lambda: [one for one in document.nodes if attribute in one.attrs])
-    if not carrying:
-        return E
-    first = bisect_left(carrying, node.index, key=_index)
-    return carrying[first : bisect_left(carrying, node.last, lo=first, key=_index)]
+    return document.within(node, f"@{attribute}", lambda: [one for one in document.nodes if attribute in one.attrs])
 
 
 def claims_below(document: Document, node: Node, template: str) -> int:
@@ -59,10 +57,6 @@ def claims_below(document: Document, node: Node, template: str) -> int:
     ordered = owners if len(owners) == 1 else sorted(owners, key=_index)
     first = bisect_left(ordered, node.index, key=_index)
     return bisect_left(ordered, node.last, lo=first, key=_index) - first
-
-
-def _index(node: Node) -> int:
-    return node.index
 
 
 def claimants(document: Document, template: str) -> Sequence[Node]:

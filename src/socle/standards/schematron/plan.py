@@ -30,7 +30,7 @@ from socle.standards.schematron.tree import Document, Node, shape_of
 from socle.standards.schematron.values import E, XPathError
 
 #: Changes whenever generated code changes: a stored plan of another version is not read.
-FORMAT: Final = f"3/{sys.implementation.cache_tag}"
+FORMAT: Final = f"5/{sys.implementation.cache_tag}"
 
 Unit: TypeAlias = Callable[[Node, Document, Callable[[tuple[int, Node]], None]], None]
 Guard: TypeAlias = Callable[[Mapping[str, str], Mapping[str, Sequence[Node]]], bool]

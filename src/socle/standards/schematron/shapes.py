@@ -21,6 +21,12 @@ STRING_CALLS: Final = frozenset(
      "local-name-from-QName", "namespace-uri-from-QName")
 )  # fmt: skip
 ANY_BELOW: Final = x.Step("descendant-or-self", x.Test("node"))
+#: ``string-length(normalize-space(.)) > 0``, as a predicate of ``text()``.
+HAS_WORDS: Final = tuple(
+    x.Binary(sign, x.Call("string-length", (x.Call("normalize-space", argument),)), x.Literal(0))
+    for sign in (">", "gt")
+    for argument in ((), (x.ContextItem(),))
+)
 _TEMPLATE_ROOT: Final = x.Path(
     x.Step("child", x.Test("element", TEMPLATE_ID)), x.Step("attribute", x.Test("attribute", "root"))
 )

@@ -7,10 +7,11 @@ costs ten times more. Positions (line, column) are found only for the few nodes 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import Final
-from xml.parsers import expat
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
 
 from lxml import etree
 
@@ -43,9 +44,15 @@ class Node:
 
     def string(self) -> str:
         """The string value: all text below, comments left out."""
-        if len(self.element):
-            return str(_STRING(self.element))
-        return self.element.text or ""
+        element, children = self.element, self.children
+        if len(element) != len(children):
+            return str(_STRING(element))
+        if not children:
+            return element.text or ""
+        parts = [element.text or ""]
+        for child in children:
+            parts += (child.string(), child.element.tail or "")
+        return "".join(parts)
 
     def texts(self) -> list[str]:
         """The text node children, in order."""
@@ -56,6 +63,10 @@ class Node:
             return found
         found += [child.tail for child in self.element if child.tail]
         return found
+
+    def has_words(self) -> bool:
+        """Whether a text node child is more than white space."""
+        return any(text.strip(" \t\r\n") for text in self.texts())
 
     def all_texts(self) -> list[str]:
         """The text node descendants, in order."""
@@ -84,7 +95,7 @@ class Document:
         self.by_tag: dict[str, list[Node]] = {}
         self.by_template: dict[str, list[Node]] = {}
         #: What rules computed once for the whole document.
-        self.memo: dict[object, object] = {}
+        self.memo: dict[str, Any] = {}
         self.root = Node()
         self.root.tag, self.root.attrs, self.root.parent, self.root.index = "", {}, None, -1
         self.root.templates, self.root.element, self.root.shape = _NO_TEMPLATES, root, 0
@@ -92,40 +103,51 @@ class Document:
         self.root.children, self.root.kids, self.root.last = [top], {top.tag: [top]}, top.last
 
     def _build(self, root: etree._Element) -> Node:
-        nodes, by_tag, by_template, new = self.nodes, self.by_tag, self.by_template, Node.__new__
-
-        def build(element: etree._Element, tag: str, parent: Node) -> Node:
-            node = new(Node)
-            node.tag, node.attrs, node.parent, node.element = tag, dict(element.items()), parent, element
-            node.index, node.shape = len(nodes), 0
-            nodes.append(node)
-            if tag in by_tag:
-                by_tag[tag].append(node)
-            else:
-                by_tag[tag] = [node]
-            if not len(element):
-                node.children, node.kids, node.templates, node.last = _NONE, _NO_KIDS, _NO_TEMPLATES, len(nodes)
-                return node
-            children: list[Node] = []
-            kids: dict[str, list[Node]] = {}
-            for child in element:
-                name = child.tag
-                if name.__class__ is str:  # comments and instructions have a function there
-                    built = build(child, name, node)
-                    children.append(built)
-                    if name in kids:
-                        kids[name].append(built)
+        """One pass over libxml2's own order; how many children an element has says where it ends."""
+        nodes, by_tag, new = self.nodes, self.by_tag, Node.__new__
+        parent, left, siblings, named = self.root, 1, list[Node](), dict[str, list[Node]]()
+        outer: list[tuple[Node, int, list[Node], dict[str, list[Node]]]] = []
+        for element in root.iter():
+            tag = element.tag
+            if tag.__class__ is str:  # comments and instructions have a function there
+                node = new(Node)
+                node.tag, node.attrs, node.parent, node.element = tag, dict(element.items()), parent, element
+                node.index, node.shape, node.templates = len(nodes), 0, _NO_TEMPLATES
+                nodes.append(node)
+                siblings.append(node)
+                for index in (by_tag, named):
+                    if tag in index:
+                        index[tag].append(node)
                     else:
-                        kids[name] = [built]
-            node.children, node.kids, node.templates = children, kids, _NO_TEMPLATES
-            if TEMPLATE_ID in kids:
-                node.templates = [kid.attrs.get("root", "") for kid in kids[TEMPLATE_ID]]
-                for template in node.templates:
-                    by_template.setdefault(template, []).append(node)
-            node.last = len(nodes)
-            return node
+                        index[tag] = [node]
+                if size := len(element):
+                    outer.append((parent, left, siblings, named))
+                    parent, left, siblings, named = node, size, [], {}
+                    node.children, node.kids = siblings, named
+                    continue
+                node.children, node.kids, node.last = _NONE, _NO_KIDS, len(nodes)
+            left -= 1
+            while not left and outer:
+                parent.last = len(nodes)
+                if TEMPLATE_ID in named:
+                    self._claim(parent, named[TEMPLATE_ID])
+                parent, left, siblings, named = outer.pop()
+                left -= 1
+        return nodes[0]
 
-        return build(root, str(root.tag), self.root)
+    def _claim(self, node: Node, templates: list[Node]) -> None:
+        node.templates = [template.attrs.get("root", "") for template in templates]
+        for root in node.templates:
+            self.by_template.setdefault(root, []).append(node)
+
+    def within(self, node: Node, key: str, listed: Callable[[], Sequence[Node]]) -> Sequence[Node]:
+        """Of the nodes that ``listed`` gives in order, kept under ``key``: ``node`` and those below it."""
+        if key not in self.memo:
+            found = listed()
+            self.memo[key] = ([one.index for one in found], found)
+        places, nodes = self.memo[key]
+        first = bisect_left(places, node.index)
+        return nodes[first : bisect_left(places, node.last, first)] if first < len(places) else _NONE
 
     def release(self) -> None:
         """Breaks the cycles between parents and children, so that memory comes back without the garbage collector."""
@@ -168,30 +190,28 @@ def location(node: Node) -> str:
     return "".join(reversed(parts))
 
 
-def positions(source: bytes, wanted: set[int]) -> dict[int, tuple[int, int]]:
-    """Line and column (from 1) of the elements whose document-order index is ``wanted``.
+def positions(source: bytes, wanted: set[int], encoding: str = "UTF-8") -> dict[int, tuple[int, int]]:
+    """Line and column (from 1, in characters) of the elements whose document-order index is ``wanted``.
 
-    Call it only on bytes that ``socle.standards.xml.parse`` accepted.
+    Call it only on bytes that ``socle.standards.xml.parse`` accepted: then each ``<`` outside comments, instructions
+    and CDATA sections opens a tag.
     """
+    try:
+        text = source.decode(encoding).removeprefix("\ufeff")
+    except (LookupError, UnicodeDecodeError):  # libxml2 knows encodings that Python does not
+        text = source.decode("latin-1")
+    if "\r" in text:
+        text = text.replace("\r\n", " \n").replace("\r", "\n")
+    starts = (tag.start() for tag in _MARKUP.finditer(text) if tag.lastindex)
+    last = max(wanted, default=-1)
     found: dict[int, tuple[int, int]] = {}
-    if not wanted:
-        return found
-    parser = expat.ParserCreate()
-    count, last = 0, max(wanted)
-
-    def start(_name: str, _attributes: dict[str, str]) -> None:
-        nonlocal count
-        if count in wanted:
-            found[count] = (parser.CurrentLineNumber, parser.CurrentColumnNumber + 1)
-            if count == last:
-                raise _AllFoundError
-        count += 1
-
-    parser.StartElementHandler = start
-    with suppress(expat.ExpatError, _AllFoundError):
-        parser.Parse(source, True)
+    line, read = 1, 0
+    for index, offset in enumerate(islice(starts, last + 1)):
+        if index in wanted:
+            line, read = line + text.count("\n", read, offset), offset
+            found[index] = (line, offset - text.rfind("\n", 0, offset))
     return found
 
 
-class _AllFoundError(Exception):
-    """Nothing is left to look for."""
+#: A start tag (group 1), or what may hold something that looks like one.
+_MARKUP: Final = re.compile(r"<(?:([^/!?])|!--.*?-->|!\[CDATA\[.*?\]\]>|\?.*?\?>)", re.DOTALL)

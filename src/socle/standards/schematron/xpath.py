@@ -350,7 +350,7 @@ class _Parser:
             return Step(axis, self.node_test(kind), self.predicates())
         is_call = self.kind == "name" and self.after() == "(" and self.word not in _KIND_TESTS
         if self.word == "*" or (self.kind == "name" and not is_call):
-            return Step("child", self.node_test("element"), self.predicates())
+            return _named(Step("child", self.node_test("element"), self.predicates()))
         primary = self.primary()
         predicates = self.predicates()
         return Filter(primary, predicates) if predicates else primary
@@ -413,6 +413,14 @@ class _Parser:
                 arguments.append(self.single())
             self.expect(")")
         return Call(name, tuple(arguments))
+
+
+def _named(step: Step) -> Step:
+    """``*[self::a]`` is ``a``, which indexes answer."""
+    match step:
+        case Step(axis, Test("element", "*"), (Step("self", Test("element", name), ()), *rest)):
+            return Step(axis, Test("element", name), tuple(rest))
+    return step
 
 
 def _without_comments(expression: str) -> str:
