@@ -9,6 +9,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from socle.portals.citizen.health import CHAPTERS
+from socle.portals.citizen.notices import CHOICES as NOTICE_CHOICES
 from socle.portals.citizen.rights import CHOICES
 from socle.portals.messages import FOLDER_NAMES
 from socle.portals.professional.feed import LETTER_TYPES
@@ -26,6 +27,7 @@ def written() -> set[str]:
     tables = [one.name for one in (*RUBRICS, OTHER)] + [name for _, name in (*CITIZEN_TYPES, *CHAPTERS, *LETTER_TYPES)]
     tables += [*FOLDER_NAMES.values(), *CHAPTER_NAMES.values(), "bas", "élevé", "Choisissez un type."]
     tables += [text for choice in CHOICES for text in choice[2:]]
+    tables += [text for choice in NOTICE_CHOICES for text in choice[1:]]
     return {str(message) for _, _, message, _, _ in found} | set(tables)
 
 

@@ -184,7 +184,7 @@ async def test_a_hidden_document_is_no_longer_found_by_the_doctor(portal: Portal
     timeline = await portal.get("/espace/documents")
     document = timeline.split('href="/espace/documents/')[1:]
     address = next(part.split('"')[0] for part in document if len(part.split('"')[0]) == 36)
-    page = await portal.post(f"/espace/documents/{address}/masquer")
+    page = await portal.post(f"/espace/documents/{address}/changer", action="masquer")
     assert "masqué" in page
     assert "/pro/dossier/documents/" not in await portal.get("/pro/dossier")
     assert "1 document" not in await portal.get("/pro/dossier?mots=tsh")
@@ -229,7 +229,7 @@ async def test_a_citizen_adds_a_photograph_and_takes_it_away(portal: Portal) -> 
     )
     assert "Ma prise de sang" in page
     address = page.split('action="/espace/documents/')[1].split("/")[0]
-    await portal.post(f"/espace/documents/{address}/supprimer")
+    await portal.post(f"/espace/documents/{address}/changer", action="supprimer")
     assert "Ma prise de sang" not in await portal.get("/espace/documents")
 
 

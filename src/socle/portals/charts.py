@@ -8,8 +8,9 @@ from datetime import date
 import msgspec
 from markupsafe import Markup, escape
 
-_WIDTH, _HEIGHT = 720, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 16, 36
+#: Small, so that it can be read on a telephone; a wide screen enlarges it.
+_WIDTH, _HEIGHT = 360, 220
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 14, 20, 30
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -56,24 +57,22 @@ def curve(title: str, unit: str, points: Sequence[Point], reference: Range | Non
         parts.append(f'<rect class="range" x="{_LEFT}" y="{high}" width="{width}" height="{round(low - high, 1)}"/>')
     for share in (0, 0.5, 1):
         value = bottom + share * (top - bottom)
-        parts.append(f'<text x="{_LEFT - 8}" y="{y(value) + 4}" text-anchor="end">{_short(value)}</text>')
+        parts.append(f'<text x="{_LEFT - 8}" y="{round(y(value) + 4, 1)}" text-anchor="end">{_short(value)}</text>')
     axis = _HEIGHT - _BOTTOM
     parts.append(f'<path class="axis" fill="none" d="M{_LEFT} {_TOP}V{axis}H{_WIDTH - _RIGHT}"/>')
-    parts.append(f'<text x="{_LEFT + 4}" y="{_TOP + 10}">{escape(unit)}</text>')
+    parts.append(f'<text x="{_LEFT + 4}" y="{_TOP - 6}">{escape(unit)}</text>')
     shown = [ordered[0]] if first == last else [ordered[0], ordered[-1]]
     anchors = ["middle"] if first == last else ["start", "end"]
     for point, anchor in zip(shown, anchors, strict=True):
         label = f"{point.day:%d/%m/%Y}"
-        parts.append(f'<text x="{x(point.day)}" y="{_HEIGHT - 12}" text-anchor="{anchor}">{label}</text>')
+        parts.append(f'<text x="{x(point.day)}" y="{_HEIGHT - 10}" text-anchor="{anchor}">{label}</text>')
     line = " ".join(f"{x(p.day)},{y(p.value)}" for p in ordered)
     parts.append(f'<polyline class="curve" points="{line}"/>')
     for p in ordered:
         if p.is_abnormal:
-            parts.append(
-                f'<rect class="point abnormal" x="{x(p.day) - 5}" y="{y(p.value) - 5}" width="10" height="10"/>'
-            )
+            parts.append(f'<rect class="point abnormal" x="{x(p.day) - 4}" y="{y(p.value) - 4}" width="8" height="8"/>')
         else:
-            parts.append(f'<circle class="point" cx="{x(p.day)}" cy="{y(p.value)}" r="5"/>')
+            parts.append(f'<circle class="point" cx="{x(p.day)}" cy="{y(p.value)}" r="4"/>')
     parts.append("</svg>")
     return Markup("".join(parts))  # noqa: S704
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, pass_context
 from jinja2.runtime import Context
 from starlette.requests import Request
@@ -72,7 +73,14 @@ def _environment(language: str) -> Environment:
     )
     environment.install_gettext_translations(_sentences(language), newstyle=True)  # type: ignore[attr-defined]
     environment.globals |= {"static": static_url, "language": language}
-    environment.filters |= {"day": _day, "moment": _moment, "dtm": _dtm}
+    environment.filters |= {
+        "day": _day,
+        "moment": _moment,
+        "dtm": _dtm,
+        "stamp": _stamp,
+        "span": _span,
+        "person": person_name,
+    }
     return environment
 
 
@@ -103,6 +111,29 @@ def _dtm(context: Context, value: str) -> str:
         moment = moment.replace(hour=hours[0], minute=hours[1]).astimezone(PARIS)
     pattern = {2: "MMMM y", 3: "d MMMM y"}.get(len(parts), "d MMMM y HH:mm")
     return format_datetime(moment, pattern, locale=context["language"])
+
+
+def _stamp(value: datetime) -> str:
+    """An instant as the attribute ``datetime`` wants it."""
+    return value.isoformat(timespec="seconds")
+
+
+@pass_context
+def _span(context: Context, bounds: tuple[float | None, float | None]) -> str:
+    """A range of usual values: « 12 – 16 », « ≤ 3 », « ≥ 4 », or nothing."""
+    low, high = (None if one is None else format_decimal(one, locale=context["language"]) for one in bounds)
+    if low is not None and high is not None:
+        return f"{low} – {high}"
+    return f"≤ {high}" if high is not None else f"≥ {low}" if low is not None else ""
+
+
+def person_name(name: str) -> str:
+    """A name in capitals, as registers hold it, as people write it.
+
+    >>> person_name("JEANNE D'ARCY-BELLEC"), person_name("Dr Anne Le Goff")
+    ("Jeanne D'Arcy-Bellec", 'Dr Anne Le Goff')
+    """
+    return name.title() if name.isupper() else name
 
 
 def page_language(request: Request) -> str:

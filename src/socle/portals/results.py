@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
+from socle.platform.actor import ActorKind
 from socle.portals.charts import Point, Range, curve
-from socle.portals.pages import render
+from socle.portals.pages import render, translate
 from socle.portals.visit import Visit
 from socle.services.dmp.domain import DocumentFilter, Door, FindDocuments, Page
 from socle.services.dmp.service import DmpService
@@ -19,11 +20,17 @@ from socle.standards.errors import NotFound, Text
 
 
 class ResultPages:
-    """Pages on results. ``base`` is the template that they extend, ``results`` and ``documents`` where they link."""
+    """Pages on results. ``base`` is the template that they extend, ``results`` and ``documents`` where they link.
 
-    def __init__(self, dmp: DmpService, reading: ReadingService, *, base: str, results: str, documents: str) -> None:
+    ``title`` is what the pages are called there (French, a key of the catalogue).
+    """
+
+    def __init__(
+        self, dmp: DmpService, reading: ReadingService, *, title: str, base: str, results: str, documents: str
+    ) -> None:
         self._dmp = dmp
         self._reading = reading
+        self._title = title
         self._frame = {"base": base, "results": results, "documents": documents}
 
     async def results(self, request: Request, visit: Visit) -> Response:
@@ -32,7 +39,7 @@ class ResultPages:
         return render(
             request,
             "shared/results.html",
-            {"visit": visit, "series": [(series_id(one), one) for one in series], **self._frame},
+            {"series": [(series_id(one), one) for one in series], **self._values(request, visit)},
         )
 
     async def result(self, request: Request, visit: Visit) -> Response:
@@ -46,18 +53,22 @@ class ResultPages:
             )
         links = await document_links(self._dmp, visit, [measure.document for measure in one.measures])
         points = [Point(measure.day, measure.value, bool(measure.interpretation)) for measure in one.measures]
-        values = {"visit": visit, "one": one, "links": links, **self._frame}
+        values = {"one": one, "links": links, **self._values(request, visit)}
         return render(
             request,
             "shared/result.html",
             {**values, "chart": curve(one.name, one.unit, points, Range(one.low, one.high))},
         )
 
+    def _values(self, request: Request, visit: Visit) -> dict[str, object]:
+        is_holder = visit.actor.kind is not ActorKind.PROFESSIONAL
+        return {"visit": visit, "title": translate(request, self._title), "is_holder": is_holder, **self._frame}
+
 
 def series_id(series: Series) -> str:
     """A short name of the series for addresses: it tells nothing of the analysis.
 
-    >>> one = Series(key="718-7|LN|g/dL", name="Hb", unit="g/dL", low=12, high=16, measures=())
+    >>> one = Series(key="718-7|LN|g/dL", name="Hb", label="Hb", unit="g/dL", low=12, high=16, measures=())
     >>> len(series_id(one))
     16
     """

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Final
 
+from markupsafe import Markup, escape
 from starlette.responses import Response
 
 from socle.platform.clock import to_dtm
-from socle.portals.pages import PARIS
+from socle.portals.pages import PARIS, person_name
 from socle.portals.rubrics import rubric_of
 from socle.services.dmp.domain import Interval, Retrieved
 from socle.standards.xds.model import DocumentEntry, Visibility
@@ -28,10 +30,13 @@ _YEARS_SHOWN: Final = 20
 _SHOWN: Final = frozenset({"application/pdf", "image/jpeg", "image/png", "text/plain"})
 
 
+_NOTHING: Final = Markup()
+
+
 class Row:
     """A document as lists show it."""
 
-    def __init__(self, entry: DocumentEntry, excerpt: str = "") -> None:
+    def __init__(self, entry: DocumentEntry, excerpt: Markup = _NOTHING) -> None:
         self.entry = entry
         self.excerpt = excerpt
         self.id = entry.logical_id.removeprefix("urn:uuid:")
@@ -57,9 +62,23 @@ def author_name(entry: DocumentEntry) -> str:
     if not entry.authors:
         return ""
     parts = entry.authors[0].person.split("^")
-    person = " ".join(part for part in (parts[2] if len(parts) > 2 else "", parts[1] if len(parts) > 1 else "") if part)
+    names = (parts[2] if len(parts) > 2 else "", parts[1] if len(parts) > 1 else "")
+    person = " ".join(person_name(part) for part in names if part)
     place = entry.authors[0].institutions[0].split("^")[0] if entry.authors[0].institutions else ""
     return ", ".join(part for part in (person, place) if part)
+
+
+def highlighted(text: str, words: Collection[str]) -> Markup:
+    """``text`` with ``words`` marked.
+
+    >>> highlighted("une hémoglobine < 9", {"hémoglobine"})
+    Markup('une <mark>hémoglobine</mark> &lt; 9')
+    """
+    if not words:
+        return escape(text)
+    parts = re.split("(" + "|".join(rf"\b{re.escape(word)}\b" for word in sorted(words, key=len)) + ")", text)
+    marked = [Markup("<mark>{}</mark>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)]
+    return Markup("").join(marked)
 
 
 def is_cda(found: Retrieved) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.requests import Request
 
 from socle.portals.pages import translate
-from socle.portals.rows import Row, by_year, year_interval, years_shown
+from socle.portals.rows import Row, by_year, highlighted, year_interval, years_shown
 from socle.portals.rubrics import BY_KEY, RUBRICS
 from socle.portals.visit import Visit
 from socle.services.dmp.domain import DocumentFilter, Door, FindDocuments, Page
@@ -34,7 +34,11 @@ async def list_documents(dmp: DmpService, reading: ReadingService, request: Requ
     part = Page(size=_PAGE, after=request.query_params.get("suite", ""))
     if words:
         found = await reading.search(visit.actor, visit.record, words, among=wanted, page=part)
-        rows, following, total = [Row(hit.entry, hit.excerpt) for hit in found.hits], found.next, found.total
+        rows, following, total = (
+            [Row(hit.entry, highlighted(hit.excerpt, hit.words)) for hit in found.hits],
+            found.next,
+            found.total,
+        )
     else:
         query = FindDocuments(patient=visit.record, filter=wanted)
         page = await dmp.search(visit.actor, query, part, door=Door.PORTAL)

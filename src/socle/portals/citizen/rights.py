@@ -9,10 +9,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from socle.platform.actor import ActorKind
 from socle.portals.pages import PARIS, page_language, render, translate
 from socle.portals.rows import read_day
 from socle.portals.visit import Visit, read_form, text_of
 from socle.services.dmp.domain import (
+    AccessLine,
     BlockScope,
     Holding,
     Mandate,
@@ -22,7 +24,10 @@ from socle.services.dmp.domain import (
 from socle.services.dmp.service import DmpService
 from socle.standards.errors import InvalidContent, Text
 
+#: Traces on a page; how many are looked at in one go, and how often, to find those of others among one's own.
 _TRACES = 50
+_LOOKED_AT = 200
+_LOOKS = 3
 
 
 class RightPages:
@@ -100,14 +105,17 @@ class RightPages:
         """Who did what, newest first."""
         before = request.query_params.get("avant", "")
         last = int(before) if before.isdigit() and len(before) < 19 else 2**62
-        lines = await self._dmp.access_history(visit.actor, visit.record, before=last, count=_TRACES)
+        is_whole = "tout" in request.query_params
+        lines, following = await self._lines(visit, last, is_whole=is_whole)
         language = page_language(request)
-        said = [(line, line.sentence_en if language == "en" else line.sentence_fr) for line in lines]
-        following = lines[-1].sequence if len(lines) == _TRACES else None
-        reported = "signale" in request.query_params
-        return render(
-            request, "espace/traces.html", {"visit": visit, "lines": said, "next": following, "reported": reported}
-        )
+        values = {
+            "visit": visit,
+            "lines": [(line, line.sentence_en if language == "en" else line.sentence_fr) for line in lines],
+            "next": following,
+            "is_whole": is_whole,
+            "reported": "signale" in request.query_params,
+        }
+        return render(request, "espace/traces.html", values)
 
     async def report(self, request: Request, visit: Visit) -> Response:
         """« Je ne reconnais pas cet accès »: told to the operator, and traced."""
@@ -117,6 +125,19 @@ class RightPages:
             raise InvalidContent("UnknownTrace", Text("Cette ligne n'existe pas.", "There is no such line."))
         await self._dmp.report_access(visit.actor, visit.record, int(sequence), text_of(form, "text", 1000))
         return RedirectResponse("/espace/traces?signale=1", 303)
+
+    async def _lines(self, visit: Visit, before: int, *, is_whole: bool) -> tuple[list[AccessLine], int | None]:
+        """Up to a page of traces before ``before``, those of others unless ``is_whole``; and where older ones begin."""
+        kept: list[AccessLine] = []
+        for _ in range(_LOOKS):
+            lines = await self._dmp.access_history(visit.actor, visit.record, before=before, count=_LOOKED_AT)
+            kept += [line for line in lines if is_whole or not _is_of_self(line, visit)]
+            if len(kept) > _TRACES:
+                return kept[:_TRACES], kept[_TRACES - 1].sequence
+            if not lines:
+                return kept, None
+            before = lines[-1].sequence
+        return kept, before
 
     async def _access_page(self, request: Request, visit: Visit, errors: Sequence[tuple[str, str]]) -> Response:
         record = await self._dmp.read_record(visit.actor, visit.record)
@@ -134,6 +155,11 @@ class RightPages:
             "errors": errors,
         }
         return render(request, "espace/access.html", values, status=422 if errors else 200)
+
+
+def _is_of_self(line: AccessLine, visit: Visit) -> bool:
+    """Whether the visitor, or the base itself, did it."""
+    return line.actor.id == visit.actor.id or line.actor.kind is ActorKind.BASE
 
 
 #: Box of the form, field of ``RecordSettings``, what it says, what follows from it.

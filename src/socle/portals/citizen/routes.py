@@ -7,10 +7,12 @@ from starlette.routing import BaseRoute, Route
 from socle.portals.citizen.account import AccountPages
 from socle.portals.citizen.documents import DocumentPages
 from socle.portals.citizen.health import HealthPages
+from socle.portals.citizen.notices import NoticePages
 from socle.portals.citizen.rights import RightPages
-from socle.portals.messages import MessagePages
+from socle.portals.mail_routes import Pages, citizen_mail
 from socle.portals.results import ResultPages
 from socle.portals.visit import Visits, guarded
+from socle.services.delivery.intake import IntakeService
 from socle.services.dmp.service import DmpService
 from socle.services.ins.service import InsService
 from socle.services.mssante.service import MssanteService
@@ -18,29 +20,37 @@ from socle.services.reading.service import ReadingService
 
 
 def routes(
-    visits: Visits, dmp: DmpService, reading: ReadingService, ins: InsService, mssante: MssanteService
+    visits: Visits,
+    dmp: DmpService,
+    reading: ReadingService,
+    ins: InsService,
+    mssante: MssanteService,
+    intake: IntakeService,
 ) -> list[BaseRoute]:
     """The pages at ``/espace``. None of them knows a table."""
     guard = guarded(visits, "espace/base.html")
     documents = DocumentPages(dmp, reading, ins)
     health = HealthPages(dmp, reading)
     results = ResultPages(
-        dmp, reading, base="espace/base.html", results="/espace/resultats", documents="/espace/documents"
+        dmp,
+        reading,
+        title="Mes analyses",
+        base="espace/base.html",
+        results="/espace/resultats",
+        documents="/espace/documents",
     )
     rights = RightPages(dmp)
+    notices = NoticePages(dmp)
     account = AccountPages(visits, dmp, reading)
-    messages = MessagePages(mssante, base="espace/base.html", path="/espace/messages")
-    pages = [
+    pages: Pages = [
         ("GET", "", documents.home),
         ("GET", "/documents", documents.timeline),
         ("GET", "/documents/ajouter", documents.add_form),
         ("POST", "/documents/ajouter", documents.add),
         ("GET", "/documents/{id:uuid}", documents.show),
-        ("GET", "/documents/{id:uuid}/original", documents.original),
-        ("GET", "/documents/{id:uuid}/pdf", documents.pdf),
-        ("POST", "/documents/{id:uuid}/masquer", documents.hide),
-        ("POST", "/documents/{id:uuid}/montrer", documents.unhide),
-        ("POST", "/documents/{id:uuid}/supprimer", documents.delete),
+        ("GET", "/documents/{id:uuid}/original", documents.viewer.original),
+        ("GET", "/documents/{id:uuid}/pdf", documents.viewer.pdf),
+        ("POST", "/documents/{id:uuid}/changer", documents.viewer.change),
         ("GET", "/sante", health.profile),
         ("POST", "/sante", health.write),
         ("POST", "/sante/retirer", health.remove),
@@ -60,9 +70,11 @@ def routes(
         ("POST", "/compte/fermer", account.close),
         ("POST", "/compte/rouvrir", account.reopen),
         ("GET", "/compte/export.zip", account.export),
-        ("GET", "/messages", messages.threads),
-        ("GET", "/messages/{thread}", messages.thread),
-        ("POST", "/messages/{thread}/repondre", messages.answer),
-        ("GET", "/messages/piece/{folder:int}/{uid:int}/{number:int}", messages.attachment),
+        ("GET", "/compte/avis", notices.show),
+        ("POST", "/compte/avis", notices.propose),
+        ("POST", "/compte/avis/code", notices.confirm),
+        ("POST", "/compte/avis/choix", notices.choose),
+        ("POST", "/compte/avis/retirer", notices.forget),
+        *citizen_mail(mssante, intake, dmp, ins),
     ]
     return [Route(f"/espace{path}", guard(page), methods=[method]) for method, path, page in pages]

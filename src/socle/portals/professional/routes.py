@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute, Route
 
-from socle.portals.messages import MessagePages
+from socle.portals.mail_routes import Pages, professional_mail
 from socle.portals.professional.feed import FeedPages
 from socle.portals.professional.patients import PatientPages
 from socle.portals.professional.record import RecordPages
 from socle.portals.results import ResultPages
 from socle.portals.visit import Desk, guarded
+from socle.services.delivery.intake import IntakeService
+from socle.services.delivery.service import DeliveryService
 from socle.services.dmp.service import DmpService
 from socle.services.ins.service import InsService
 from socle.services.mssante.service import MssanteService
@@ -17,18 +19,28 @@ from socle.services.reading.service import ReadingService
 
 
 def routes(
-    desk: Desk, dmp: DmpService, reading: ReadingService, ins: InsService, mssante: MssanteService
+    desk: Desk,
+    dmp: DmpService,
+    reading: ReadingService,
+    ins: InsService,
+    mssante: MssanteService,
+    delivery: DeliveryService,
+    intake: IntakeService,
 ) -> list[BaseRoute]:
     """The pages at ``/pro``. None of them knows a table."""
     guard = guarded(desk, "pro/base.html")
     patients = PatientPages(desk, dmp, ins)
     record = RecordPages(dmp, reading)
-    feed = FeedPages(dmp, ins)
+    feed = FeedPages(dmp, ins, delivery, mssante)
     results = ResultPages(
-        dmp, reading, base="pro/base.html", results="/pro/dossier/analyses", documents="/pro/dossier/documents"
+        dmp,
+        reading,
+        title="Analyses",
+        base="pro/base.html",
+        results="/pro/dossier/analyses",
+        documents="/pro/dossier/documents",
     )
-    messages = MessagePages(mssante, base="pro/base.html", path="/pro/messages")
-    pages = [
+    pages: Pages = [
         ("GET", "", patients.home),
         ("POST", "/exercice", patients.choose),
         ("POST", "/patients", patients.search),
@@ -42,16 +54,11 @@ def routes(
         ("GET", "/dossier/analyses", results.results),
         ("GET", "/dossier/analyses/{key}", results.result),
         ("GET", "/dossier/documents/{id:uuid}", record.timeline),
-        ("GET", "/dossier/documents/{id:uuid}/original", record.original),
-        ("GET", "/dossier/documents/{id:uuid}/pdf", record.pdf),
-        ("POST", "/dossier/documents/{id:uuid}/changer", record.change),
+        ("GET", "/dossier/documents/{id:uuid}/original", record.viewer.original),
+        ("GET", "/dossier/documents/{id:uuid}/pdf", record.viewer.pdf),
+        ("POST", "/dossier/documents/{id:uuid}/changer", record.viewer.change),
         ("GET", "/dossier/alimenter", feed.form),
         ("POST", "/dossier/alimenter", feed.send),
-        ("GET", "/messages", messages.threads),
-        ("GET", "/messages/ecrire", messages.write),
-        ("POST", "/messages/ecrire", messages.send),
-        ("GET", "/messages/{thread}", messages.thread),
-        ("POST", "/messages/{thread}/repondre", messages.answer),
-        ("GET", "/messages/piece/{folder:int}/{uid:int}/{number:int}", messages.attachment),
+        *professional_mail(mssante, delivery, intake, dmp, ins, record.viewer),
     ]
     return [Route(f"/pro{path}", guard(page), methods=[method]) for method, path, page in pages]

@@ -25,10 +25,11 @@ class ProfileKind(StrEnum):
 
 
 class Result(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One numeric result of one document. ``analysis`` is ``code|system|unit``, ``name`` in a few words."""
+    """One numeric result of one document. ``analysis`` is ``code|system|unit``, ``label`` its whole official name."""
 
     analysis: str
     name: str
+    label: str
     unit: str
     low: float | None
     high: float | None
@@ -39,7 +40,7 @@ class Result(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One thing that one document says for the medical profile. ``day`` is ISO, or empty."""
+    """One thing that one document says for the medical profile. ``day`` is as precise as it is known (DTM)."""
 
     kind: ProfileKind
     name: str
@@ -62,10 +63,11 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """A document found, and the words around what was searched."""
+    """A document found, the words around what was searched, and which of them are what was searched."""
 
     entry: DocumentEntry
     excerpt: str
+    words: frozenset[str]
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -87,10 +89,14 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
-    """The results of one analysis over time, oldest first, all in ``unit``. ``key`` is ``code|system|unit``."""
+    """The results of one analysis over time, oldest first, all in ``unit``. ``key`` is ``code|system|unit``.
+
+    ``name`` is short, ``label`` the whole official name.
+    """
 
     key: str
     name: str
+    label: str
     unit: str
     low: float | None
     high: float | None

@@ -18,6 +18,7 @@ from socle.services.reading.domain import (
     Result,
     Series,
 )
+from socle.services.reading.labels import short_name, unit_in_words
 from socle.standards.cda.clinical import ClinicalContent, Medication, Observation, Problem
 from socle.standards.cda.datatypes import Concept, Interval, Quantity
 from socle.standards.cda.document import open_document
@@ -86,7 +87,17 @@ def series_of(found: Iterable[tuple[DocumentEntry, Facts]]) -> list[Series]:
             )
             for result, document in ordered
         )
-        series.append(Series(key=key, name=last.name, unit=last.unit, low=last.low, high=last.high, measures=measures))
+        series.append(
+            Series(
+                key=key,
+                name=last.name,
+                label=last.label,
+                unit=last.unit,
+                low=last.low,
+                high=last.high,
+                measures=measures,
+            )
+        )
     return sorted(series, key=lambda one: one.name.casefold())
 
 
@@ -132,13 +143,14 @@ def _results(content: ClinicalContent, act: date | None) -> Iterable[Result]:
         low, high = _bounds(observation)
         yield Result(
             analysis=f"{observation.code.code or name}|{observation.code.system}|{quantity.unit}",
-            name=name,
-            unit=quantity.unit,
+            name=short_name(name),
+            label=name,
+            unit=unit_in_words(quantity.unit),
             low=low,
             high=high,
             day=day,
             value=value,
-            written=f"{quantity.value.replace('.', ',')} {quantity.unit}".strip(),
+            written=f"{quantity.value.replace('.', ',')} {unit_in_words(quantity.unit)}".strip(),
             interpretation=_interpretation(observation, value, low, high),
         )
 
@@ -189,8 +201,10 @@ def _label(concept: Concept) -> str:
 
 
 def _when(interval: Interval | None) -> str:
-    day = _day_of(interval)
-    return day.isoformat() if day else ""
+    for moment in (interval.start, interval.end) if interval else ():
+        if moment is not None:
+            return moment.to_dtm()[:8]
+    return ""
 
 
 def _line_key(kind: ProfileKind, name: str, day: str) -> str:

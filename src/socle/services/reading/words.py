@@ -146,6 +146,15 @@ def excerpt(text: str, wanted: frozenset[str], *, width: int = 160) -> str:
     return ""
 
 
+def matches(text: str, wanted: frozenset[str]) -> frozenset[str]:
+    """The words of ``text``, as it writes them, whose terms are ``wanted``.
+
+    >>> matches("Hémoglobine et hémoglobines", frozenset({"hemoglobin"})) == {"Hémoglobine", "hémoglobines"}
+    True
+    """
+    return frozenset(match.group() for match in _WORD.finditer(text) if term_of(match.group()) in wanted)
+
+
 def _without_accents(text: str) -> str:
     decomposed = unicodedata.normalize("NFD", text.replace("œ", "oe").replace("æ", "ae"))
     return "".join(character for character in decomposed if not unicodedata.combining(character))
