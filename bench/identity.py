@@ -86,7 +86,7 @@ async def make_codes(url: str, folder: str, count: int, algorithm: str) -> list[
     service = await _service(url, folder, algorithm)
     client = await service.psc.clients.find("lgc")
     assert client is not None
-    session, _ = await service.psc.open_session("810109876549", Means.ECPS)
+    session, _ = await service.psc.sessions.open("810109876549", Means.ECPS)
     wanted = AuthorizationRequest(
         client=client,
         redirect_uri=CALLBACK,
@@ -99,7 +99,7 @@ async def make_codes(url: str, folder: str, count: int, algorithm: str) -> list[
     )
 
     async def make(_number: int) -> str:
-        address = await service.psc.issue_code(wanted, session)
+        address = await service.psc.grants.issue_code(wanted, session)
         return address.partition("code=")[2].partition("&")[0]
 
     codes = []

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -168,3 +168,19 @@ def running_base() -> Iterator[RunningBase]:
     finally:
         stop_base(running)
         shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def new_base() -> Iterator[Callable[..., RunningBase]]:
+    """Starts further live bases, each with settings of its own."""
+    started: list[RunningBase] = []
+
+    def start(**overrides: object) -> RunningBase:
+        running = start_base(Path(tempfile.mkdtemp(prefix="socle-base-")), **overrides)
+        started.append(running)
+        return running
+
+    yield start
+    for running in started:
+        stop_base(running)
+        shutil.rmtree(running.data, ignore_errors=True)

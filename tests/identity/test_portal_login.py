@@ -16,6 +16,7 @@ from socle.services.identity.personas import Persona
 from socle.services.identity.portal_logins import PortalLogins
 from socle.services.identity.service import IdentityService
 from socle.services.identity.sessions import Space
+from socle.services.identity.sso import BackchannelLogout
 from socle.standards.errors import Conflict, Forbidden, InvalidContent
 from socle.standards.ids.ins import OID_NIR_TEST, Ins
 from socle.standards.ids.traits import Traits
@@ -106,18 +107,16 @@ async def test_logging_out_ends_both_sessions_and_needs_the_page_s_token(
     page = await follow(http, answer)
     assert page.status_code == 200
     assert await logins.find(request_of(http)) is None
-    assert (await identity.psc.find_session(http.cookies.get("socle-sso-psc") or "")) is None
+    assert (await identity.psc.sessions.find(http.cookies.get("socle-sso-psc") or "")) is None
 
 
 async def test_a_notice_of_the_provider_closes_the_portal_s_session(
     http: Any, identity: IdentityService, read_hidden: Any
 ) -> None:
-    from socle.services.identity.provider import BackchannelLogout
-
     await log_professional_in(http, read_hidden)
     async with identity.base.database.connection() as connection:
         sid = await connection.fetchval("SELECT upstream_sid FROM identity_session")
-    token = await identity.psc.logout_token(BackchannelLogout("psc", "socle-portail", "810109876549", sid))
+    token = await identity.psc.sessions.logout_token(BackchannelLogout("psc", "socle-portail", "810109876549", sid))
     assert (await http.post("/connexion/fin/psc", data={"logout_token": token + "x"})).status_code == 400
     assert (await http.post("/connexion/fin/psc", data={"logout_token": token})).status_code == 200
     assert await PortalLogins(identity, Space.PROFESSIONAL).find(request_of(http)) is None
@@ -132,6 +131,10 @@ async def log_citizen_in(http: Any, read_hidden: Any) -> Any:
 async def test_a_fictitious_citizen_logs_in_by_franceconnect_into_her_own_record(
     http: Any, identity: IdentityService, read_hidden: Any
 ) -> None:
+    async def find_bearer(traits: Traits) -> Ins | None:
+        return JEANNE.ins if traits.five == JEANNE.traits.five else None
+
+    identity._find_patient = find_bearer
     await identity.personas.add([JEANNE])
     assert (await log_citizen_in(http, read_hidden)).headers["location"] == "/espace"
     login = await PortalLogins(identity, Space.CITIZEN).find(request_of(http))

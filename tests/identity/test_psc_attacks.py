@@ -222,7 +222,7 @@ async def test_a_planted_session_cookie_is_never_adopted(vendor: Any, http: Any,
     await vendor.log_in()
     values = [cookie.value for cookie in http.cookies.jar if cookie.name == "socle-sso-psc"]
     assert "planted-by-the-attacker" not in values or len(set(values)) > 1
-    assert await identity.psc.find_session("planted-by-the-attacker") is None
+    assert await identity.psc.sessions.find("planted-by-the-attacker") is None
 
 
 async def test_login_changes_the_session_cookie(vendor: Any, http: Any) -> None:

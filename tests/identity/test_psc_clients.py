@@ -164,8 +164,8 @@ async def secure(
     app.state.is_sandbox = True
     wrapped = WithCertificate(app)
     http = httpx.AsyncClient(transport=httpx.ASGITransport(wrapped), base_url="http://127.0.0.1:8000")
-    session, _ = await service.psc.open_session("810109876549", Means.ECPS, with_cookie=False)
-    tokens = await service.psc.grant_directly(client, session, scope="openid scope_all", acr="eidas1")
+    session, _ = await service.psc.sessions.open("810109876549", Means.ECPS, with_cookie=False)
+    tokens = await service.psc.grants.grant_directly(client, session, scope="openid scope_all", acr="eidas1")
     return msgspec.defstruct("Secure", ["service", "authority", "wrapped", "http", "der", "token"])(
         service, authority, wrapped, http, organisation.public_bytes(Encoding.DER), tokens.access_token
     )
@@ -319,7 +319,7 @@ async def test_a_revocation_is_felt_within_a_second(identity: IdentityService, c
     claims = await identity.read_psc_token(tokens.access_token)
     from uuid import UUID
 
-    await identity.psc.end_session(UUID(claims["sid"]))
+    await identity.psc.sessions.end(UUID(claims["sid"]))
     deadline = time.monotonic() + 1.5
     while time.monotonic() < deadline:
         try:

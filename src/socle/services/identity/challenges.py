@@ -145,8 +145,10 @@ class Challenges:
                 consumed = not is_expired and await QUERIES["consume_challenge"].row(connection, id=row["id"])
         if not consumed:
             raise _unanswered(row, is_hasty=is_hasty, is_expired=is_expired)
-        session, _ = await self._provider.open_session(row["subject"], Means.ECPS, with_cookie=False)
-        return await self._provider.grant_directly(client, session, scope=row["scope"], acr=self._realm.acr_values[0])
+        session, _ = await self._provider.sessions.open(row["subject"], Means.ECPS, with_cookie=False)
+        return await self._provider.grants.grant_directly(
+            client, session, scope=row["scope"], acr=self._realm.acr_values[0]
+        )
 
     async def poll_login(self, secret: str, client: Client) -> Challenge | None:
         """The login behind the browser's secret, if it still lives; an approved one is consumed by this very call."""

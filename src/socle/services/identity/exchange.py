@@ -19,7 +19,8 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from socle.services.identity.domain import GRANT_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_JWT, Client, TokenResponse
 from socle.services.identity.errors import OAuthError, invalid_grant, invalid_request
-from socle.services.identity.provider import FOREIGN_GRANT, Provider
+from socle.services.identity.provider import Provider
+from socle.services.identity.tokens import FOREIGN_GRANT
 from socle.standards.errors import Text
 
 #: Lifetime of an exchanged token, in seconds (the guide advises 1 to 4 hours).
@@ -89,7 +90,7 @@ async def exchange(
             "The exchanged token was given to another client.",
             requirement=_REQUIREMENT,
         )
-    now = int(provider.now().timestamp())
+    now = int(provider.live.now().timestamp())
     is_own = subject.get("iss") == provider.issuer
     grant = str(subject["jti"]).partition(".")[0] if is_own else FOREIGN_GRANT
     claims = {

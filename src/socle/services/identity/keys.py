@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 from joserfc import jwt
@@ -32,8 +32,14 @@ _RELOAD_UNKNOWN_S = 2.0
 _MAX_TOKEN = 8192
 
 T = TypeVar("T")
-#: Signs claims with the active key of an algorithm.
-Sign = Callable[[str, Mapping[str, Any]], str]
+
+
+class Sign(Protocol):
+    """Signs claims with the active key of an algorithm."""
+
+    def __call__(self, algorithm: str, claims: Mapping[str, Any], kind: str = "JWT") -> str:
+        """One JWT."""
+        ...
 
 
 class SigningKey(msgspec.Struct, frozen=True):
@@ -64,15 +70,15 @@ class KeyRing:
         await self._load()
         active = {algorithm: self._active(algorithm) for algorithm in ALGORITHMS}
 
-        def sign(algorithm: str, claims: Mapping[str, Any]) -> str:
+        def sign(algorithm: str, claims: Mapping[str, Any], kind: str = "JWT") -> str:
             key = active[algorithm]
-            return jwt.encode({"alg": algorithm, "kid": key.kid, "typ": "JWT"}, dict(claims), key.private)
+            return jwt.encode({"alg": algorithm, "kid": key.kid, "typ": kind}, dict(claims), key.private)
 
         return await asyncio.to_thread(make, sign)
 
-    async def sign(self, algorithm: str, claims: Mapping[str, Any]) -> str:
-        """One JWT."""
-        return await self.mint(lambda sign: sign(algorithm, claims))
+    async def sign(self, algorithm: str, claims: Mapping[str, Any], kind: str = "JWT") -> str:
+        """One JWT. ``kind`` is its ``typ``."""
+        return await self.mint(lambda sign: sign(algorithm, claims, kind))
 
     async def verify(self, token: str) -> dict[str, Any]:
         """The claims of a JWT that this ring signed; dates are not judged here. Raises ``InvalidToken``."""

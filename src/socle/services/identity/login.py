@@ -117,7 +117,7 @@ class AuthorizationPages:
         wanted = await self.read(query)
         if isinstance(wanted, Response):
             return wanted
-        session = await self._provider.find_session(read_cookie(request, self._settings, self._cookie))
+        session = await self._provider.sessions.find(read_cookie(request, self._settings, self._cookie))
         prompts = wanted.prompt.split()
         if session is not None and not self._must_login_again(wanted, session):
             return await self.proceed(request, wanted, query, session)
@@ -126,7 +126,7 @@ class AuthorizationPages:
         return await self.show_login(request, wanted, query)
 
     def _must_login_again(self, wanted: AuthorizationRequest, session: SsoSession) -> bool:
-        age = self._provider.now() - session.started_at
+        age = self._provider.live.now() - session.started_at
         is_too_old = wanted.max_age is not None and age > timedelta(seconds=wanted.max_age)
         return "login" in wanted.prompt.split() or is_too_old
 
@@ -149,7 +149,7 @@ class AuthorizationPages:
         self, request: Request, wanted: AuthorizationRequest, query: str, subject: str, means: Means
     ) -> Response:
         """Logs ``subject`` in, under a new cookie, and goes on."""
-        session, cookie = await self._provider.open_session(subject, means)
+        session, cookie = await self._provider.sessions.open(subject, means)
         response = await self.proceed(request, wanted, query, session)
         set_cookie(response, self._settings, self._cookie, cookie)
         return response
@@ -158,8 +158,8 @@ class AuthorizationPages:
         self, request: Request, wanted: AuthorizationRequest, query: str, session: SsoSession
     ) -> Response:
         """Consent if it was not given yet, then the code."""
-        if "consent" not in wanted.prompt.split() and await self._provider.is_consented(wanted, session.subject):
-            return redirect(await self._provider.issue_code(wanted, session))
+        if "consent" not in wanted.prompt.split() and await self._provider.grants.is_consented(wanted, session.subject):
+            return redirect(await self._provider.grants.issue_code(wanted, session))
         if "none" in wanted.prompt.split():
             return self._back(wanted, "consent_required", "L'accord manque.", "Consent is missing.")
         token = forgery_token(request, self._settings)
@@ -181,18 +181,18 @@ class AuthorizationPages:
         wanted, query, form = await self.read_posted(request)
         if isinstance(wanted, Response):
             return wanted
-        session = await self._provider.find_session(read_cookie(request, self._settings, self._cookie))
+        session = await self._provider.sessions.find(read_cookie(request, self._settings, self._cookie))
         if session is None:
             return await self.show_login(request, wanted, query)
         if form.get("answer") != "yes":
             return self._back(wanted, "access_denied", "La personne a refusé.", "The person refused.")
-        await self._provider.give_consent(wanted, session.subject)
-        return redirect(await self._provider.issue_code(wanted, session))
+        await self._provider.grants.give_consent(wanted, session.subject)
+        return redirect(await self._provider.grants.issue_code(wanted, session))
 
     async def _logout(self, request: Request) -> Response:
         form = await read_form(request) if request.method == "POST" else dict(request.query_params)
-        hint = await self._provider.read_logout_hint(form.get("id_token_hint", ""))
-        current = await self._provider.find_session(read_cookie(request, self._settings, self._cookie))
+        hint = await self._provider.tokens.read_logout_hint(form.get("id_token_hint", ""))
+        current = await self._provider.sessions.find(read_cookie(request, self._settings, self._cookie))
         if hint is None and current is not None:
             # Without proof of who asks, the person decides: otherwise any page could log people out.
             if form.get("answer") != "yes":
@@ -201,9 +201,9 @@ class AuthorizationPages:
                 return keep_forgery_token(page, self._settings, token)
             check_forgery_token(request, self._settings, form.get("forgery", ""))
         if hint is not None:
-            await self._provider.end_session(hint[1])
+            await self._provider.sessions.end(hint[1])
         if current is not None and (hint is None or hint[1] == current.id):
-            await self._provider.end_session(current.id)
+            await self._provider.sessions.end(current.id)
         response = await self._after_logout(request, form, hint[0] if hint is not None else "")
         clear_cookie(response, self._settings, self._cookie)
         return response

@@ -206,8 +206,8 @@ class Door:
         )
         self._discovery = discovery_document(provider, self._endpoints, mtls_url)
         self._grants: dict[str, Callable[[Client, Mapping[str, str], Request], Awaitable[TokenResponse]]] = {
-            GRANT_CODE: lambda client, form, _: provider.redeem_code(client, form),
-            GRANT_REFRESH: lambda client, form, _: provider.refresh(client, form),
+            GRANT_CODE: lambda client, form, _: provider.grants.redeem_code(client, form),
+            GRANT_REFRESH: lambda client, form, _: provider.grants.refresh(client, form),
         }
         if provider.realm is PSC:
             self._grants |= {
@@ -287,7 +287,7 @@ class Door:
         await self._client(request, form)
         if not form.get("token"):
             raise invalid_request("token est obligatoire.", "token is required.", requirement="RFC 7662 §2.1")
-        answer = await self._provider.introspect(form["token"])
+        answer = await self._provider.tokens.introspect(form["token"])
         return Response(msgspec.json.encode(answer), 200, _NO_STORE, "application/json")
 
     async def _revoke(self, request: Request) -> Response:
@@ -295,7 +295,7 @@ class Door:
         client = await self._client(request, form)
         if not form.get("token"):
             raise invalid_request("token est obligatoire.", "token is required.", requirement="RFC 7009 §2.1")
-        await self._provider.revoke(client, form["token"])
+        await self._provider.tokens.revoke(client, form["token"])
         return Response(b"", 200, _NO_STORE)
 
     async def _ciba(self, request: Request) -> Response:

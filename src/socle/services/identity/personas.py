@@ -117,14 +117,6 @@ class Personas:
             rows = await QUERIES["search_personas"].rows(connection, prefix=f"{prefix}%", count=count)
         return [_persona(row) for row in rows]
 
-    async def match(self, traits: Traits) -> Ins | None:
-        """The INS of the one fictitious citizen who bears ``traits``."""
-        key = f"{traits.birth_name} {traits.given_names}"
-        async with self._base.database.connection() as connection:
-            rows = await QUERIES["search_personas"].rows(connection, prefix=key.replace("%", ""), count=10)
-        found = [persona for persona in map(_persona, rows) if persona.traits.five == traits.five]
-        return found[0].ins if len(found) == 1 else None
-
 
 def _persona(row: Record) -> Persona:
     return Persona(

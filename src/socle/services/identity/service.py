@@ -23,9 +23,10 @@ from socle.services.identity.claims import read_userinfo, userinfo
 from socle.services.identity.domain import FRANCECONNECT, PSC, Client, Means, TokenResponse
 from socle.services.identity.errors import InvalidToken, invalid_token
 from socle.services.identity.exchange import is_bound_to
+from socle.services.identity.grants import ACCOUNT_AUDIENCE
 from socle.services.identity.keys import KeyRing
 from socle.services.identity.personas import Personas, pivot_claims
-from socle.services.identity.provider import ACCOUNT_AUDIENCE, Provider
+from socle.services.identity.provider import Provider
 from socle.services.identity.relying_party import Upstream, national_psc
 from socle.services.identity.sessions import Sessions
 from socle.services.identity.situation import Context, actor_of, read_context
@@ -42,6 +43,12 @@ _BELIEVED = 10_000
 #: Finds the INS of the one person who bears the traits.
 FindPatient = Callable[[Traits], Awaitable[Ins | None]]
 
+
+async def find_nobody(_traits: Traits) -> Ins | None:
+    """Knows nobody: citizens log in and have no record."""
+    return None
+
+
 #: The client that sandbox tokens are given to.
 SANDBOX_CLIENT = Client(client_id="socle-sandbox", name="Bac à sable Socle")
 
@@ -56,7 +63,7 @@ class IdentityService:
         *,
         trust: TrustStore | None = None,
         switches: Switches = no_switches,
-        find_patient: FindPatient | None = None,
+        find_patient: FindPatient = find_nobody,
     ) -> None:
         self.base = base
         self.directory = directory
@@ -70,7 +77,7 @@ class IdentityService:
         self.personas = Personas(base)
         self.accounts = Accounts(base)
         self.sessions = Sessions(base)
-        self._find_patient = find_patient or self.personas.match
+        self._find_patient = find_patient
         #: The national provider, where one is configured; ``None``: the base's own.
         self.national: Upstream | None = national_psc(base)
         self._believed: OrderedDict[bytes, tuple[float, dict[str, Any]]] = OrderedDict()
@@ -155,7 +162,7 @@ class IdentityService:
     async def read_psc_token(self, token: str) -> dict[str, Any]:
         """The claims of a Pro Santé Connect access token, of the base or of the nation. Raises ``InvalidToken``."""
         if self.national is None or await self._is_own(token):
-            return await self.psc.read_access_token(token)
+            return await self.psc.tokens.read(token)
         claims = await self.national.introspect(token)
         if claims.get("active") is not True or claims.get("iss") != self.national.issuer:
             raise invalid_token("Pro Santé Connect ne reconnaît pas ce jeton.", "Pro Santé Connect denies this token.")
@@ -192,8 +199,8 @@ class IdentityService:
 
     async def citizen_userinfo(self, token: str) -> str:
         """The userinfo of a FranceConnect access token, as a signed JWT. Raises ``InvalidToken``."""
-        claims = await self.franceconnect.read_access_token(token)
-        subject = await self.franceconnect.subject_of(claims)
+        claims = await self.franceconnect.tokens.read(token)
+        subject = await self.franceconnect.tokens.subject_of(claims)
         persona = await self.personas.find(subject)
         if persona is None:
             raise invalid_token("Cette personne n'est plus connue.", "This person is no longer known.")
@@ -209,11 +216,11 @@ class IdentityService:
 
     async def psc_userinfo(self, token: str) -> dict[str, Any]:
         """The userinfo of a Pro Santé Connect access token. Raises ``InvalidToken``."""
-        claims = await self.psc.read_access_token(token)
+        claims = await self.psc.tokens.read(token)
         if claims.get("aud") != ACCOUNT_AUDIENCE or "openid" not in str(claims.get("scope", "")).split():
             raise invalid_token("Ce jeton ne donne pas accès au userinfo.", "This token gives no userinfo.")
         professional = await self.find_professional(str(claims["preferred_username"]))
-        return userinfo(professional, await self.psc.means_of(claims))
+        return userinfo(professional, await self.psc.tokens.means_of(claims))
 
     async def sandbox_token(self, identifier: str) -> TokenResponse:
         """Tokens for a professional (RPPS or PS_IdNat), without login: sandbox alone. Raises ``NotFound``."""
@@ -228,5 +235,7 @@ class IdentityService:
                 location="rpps",
             )
         await self.psc.rehearse()
-        session, _ = await self.psc.open_session(id_nat, Means.SANDBOX, with_cookie=False)
-        return await self.psc.grant_directly(SANDBOX_CLIENT, session, scope="openid scope_all", acr=PSC.acr_values[0])
+        session, _ = await self.psc.sessions.open(id_nat, Means.SANDBOX, with_cookie=False)
+        return await self.psc.grants.grant_directly(
+            SANDBOX_CLIENT, session, scope="openid scope_all", acr=PSC.acr_values[0]
+        )

@@ -10,9 +10,10 @@ import httpx
 import msgspec
 
 from socle.platform.database import Queries
+from socle.platform.tls import calling_context
 from socle.services.identity.domain import PSC
-from socle.services.identity.provider import BackchannelLogout
 from socle.services.identity.service import IdentityService
+from socle.services.identity.sso import BackchannelLogout
 from socle.standards.errors import Text, Unavailable
 
 QUERIES = Queries("socle.services.identity")
@@ -30,9 +31,10 @@ async def notify_logout(service: IdentityService, payload: bytes) -> None:
     client = await provider.clients.find(notice.client_id)
     if client is None or not client.backchannel_logout_uri:
         return
-    token = await provider.logout_token(notice)
+    token = await provider.sessions.logout_token(notice)
     try:
-        async with httpx.AsyncClient(timeout=10, follow_redirects=False, trust_env=False) as http:
+        context = calling_context(service.base.settings)
+        async with httpx.AsyncClient(verify=context, timeout=10, follow_redirects=False, trust_env=False) as http:
             response = await http.post(client.backchannel_logout_uri, data={"logout_token": token})
     except httpx.HTTPError as error:
         raise _unreached() from error

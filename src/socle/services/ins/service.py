@@ -45,7 +45,8 @@ from socle.standards.ids.traits import Traits, admissible_name, parse_birth_date
 
 #: An INS is verified again after so long (RNIV: three to five years).
 VERIFICATION_PERIOD = timedelta(days=3 * 365)
-_TO_MEND = (ManagementCode.INVALIDATED, ManagementCode.POTENTIAL_COLLISION, ManagementCode.POTENTIAL_DUPLICATE)
+#: More people than this of one name and one birth date are not looked at.
+_NAMESAKES = 200
 
 
 class InsService:
@@ -83,6 +84,18 @@ class InsService:
     async def find_successor(self, connection: Connection, ins: Ins) -> Ins | None:
         """The INS in force of who bore ``ins`` before, in the caller's transaction."""
         return await store.find_successor(connection, ins)
+
+    async def find_bearer(self, traits: Traits) -> Ins | None:
+        """The INS of the one person of the base, qualified, who bears these five traits: for a citizen who logs in.
+
+        Nothing is shown by it: the login leaves the trace.
+        """
+        async with self.base.database.transaction(read_only=True) as connection:
+            found = await store.search_identities(
+                connection, BASE_DOMAIN, traits.birth_date, traits.birth_name, traits.first_given_name, _NAMESAKES
+            )
+        bearers = {one.ins for one in found if one.sendable_ins and one.traits.five == traits.five}
+        return bearers.pop() if len(bearers) == 1 else None
 
     async def read(self, actor: Actor, local_id: str, domain: str = BASE_DOMAIN) -> Identity:
         """One identity. Raises ``NotFound``."""

@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Route
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode
 from socle.platform.clock import Clock
 from socle.platform.trust import TrustStore, Usage
-from socle.platform.web import read_body
+from socle.platform.web import certificate_of, read_body
 from socle.services.ins import messages
 from socle.services.ins.domain import BatchState, Verdict
 from socle.services.ins.messages import ACTIONS, SIRAM, Operation, Software
@@ -47,15 +47,11 @@ def identify_caller(trust: TrustStore | None, clock: Clock, *, is_sandbox: bool)
     """
 
     async def identify(request: Request, software: Software) -> Actor:
-        certificate: bytes | None = request.scope.get("extensions", {}).get("tls", {}).get("client_cert_der")
+        certificate = certificate_of(request)
         origin = request.client.host if request.client else ""
         if certificate is None or trust is None:
             if not is_sandbox or not software.sender:
-                raise NotAuthenticated(
-                    "InsiCertificateMissing",
-                    Text("INSi demande un certificat client.", "INSi asks for a client certificate."),
-                    requirement="INSi, authentification TLS mutuelle",
-                )
+                raise _certificate_missing()
             return _actor(ActorKind.SYSTEM, software.sender, software.sender, software, origin)
         loaded = x509.load_der_x509_certificate(certificate)
         holder = trust.verify(loaded, Usage.TLS_CLIENT, clock())
@@ -91,8 +87,13 @@ def _actor(kind: ActorKind, id_: str, name: str, software: Software, origin: str
     )
 
 
-def routes(service: InsService, identify: Identify, base_url: str) -> list[BaseRoute]:
-    """The endpoint and its contract. ``base_url`` is written in the WSDL as the address."""
+def routes(
+    service: InsService, identify: Identify, base_url: str, *, requires_certificate: bool = False
+) -> list[BaseRoute]:
+    """The endpoint and its contract. ``base_url`` is written in the WSDL as the address.
+
+    ``requires_certificate`` refuses a connection without one before anything that it says is read.
+    """
 
     async def describe(_request: Request) -> Response:
         text = resources.files("socle.services.ins").joinpath("insi.wsdl").read_text("utf-8")
@@ -101,6 +102,8 @@ def routes(service: InsService, identify: Identify, base_url: str) -> list[BaseR
     async def answer(request: Request) -> Response:
         message_id = ""
         try:
+            if requires_certificate and certificate_of(request) is None:
+                raise _certificate_missing()
             content = await read_body(request, MAX_BYTES)
             message = read_message(content, request.headers.get("content-type", ""))
             message_id = message.message_id
@@ -133,6 +136,14 @@ async def _operate(service: InsService, actor: Actor, operation: Operation, body
             batch = await service.batches.find(actor, messages.read_lot_number(body))
             is_done = batch.state is BatchState.DONE
             return messages.write_lot(batch, await service.batches.read_verdicts(actor, batch.id) if is_done else [])
+
+
+def _certificate_missing() -> NotAuthenticated:
+    return NotAuthenticated(
+        "InsiCertificateMissing",
+        Text("INSi demande un certificat client.", "INSi asks for a client certificate."),
+        requirement="INSi, authentification TLS mutuelle",
+    )
 
 
 def _check_authorisation(software: Software) -> None:
