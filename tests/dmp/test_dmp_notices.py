@@ -13,6 +13,7 @@ from socle.platform.outgoing import AddressRefused, NotSent
 from socle.platform.patient_key import patient_key
 from socle.services.dmp.context import SendNotices
 from socle.services.dmp.domain import (
+    NOTICE_CHOICES,
     AuthorizationAction,
     DocumentFilter,
     FindDocuments,
@@ -21,12 +22,11 @@ from socle.services.dmp.domain import (
     MandateScope,
     NoticeKind,
 )
-from socle.services.dmp.notices import CHOICES
 from socle.services.dmp.service import DmpService
 from socle.standards.errors import Conflict, SocleError, Text
 
 K = NoticeKind
-EVERYTHING = frozenset().union(*CHOICES.values())
+EVERYTHING = frozenset().union(*NOTICE_CHOICES.values())
 REFUSAL = Text("non", "no")
 
 
@@ -125,7 +125,7 @@ async def test_only_what_was_chosen_is_told_and_nothing_before_the_code_came_bac
     assert await send(dmp, holder, ins) == 0
     await dmp.confirm_contact(holder, ins, f" {code[:3]} {code[3:]} ")
     assert await send(dmp, holder, ins) == 0
-    await dmp.choose_notices(holder, ins, CHOICES["urgence"], language="en")
+    await dmp.choose_notices(holder, ins, NOTICE_CHOICES["urgence"], language="en")
     await feed(dmp, world, ins, doctor)
     await dmp.query(world.emergency(world.doctor(2)), FindDocuments(patient=ins, filter=DocumentFilter()))
     mail.sent.clear()

@@ -588,6 +588,15 @@ class NoticeKind(StrEnum):
     ACCESS_REPORTED = "access-reported"
 
 
+#: Choices of the holder, each with the kinds of notice that it holds.
+NOTICE_CHOICES = {
+    "acces": frozenset({NoticeKind.FIRST_ACCESS}),
+    "urgence": frozenset({NoticeKind.EMERGENCY_ACCESS}),
+    "documents": frozenset({NoticeKind.NEW_DOCUMENT, NoticeKind.AWAITED_ANNOUNCEMENT}),
+    "dossier": frozenset({NoticeKind.RECORD_OPENED, NoticeKind.RECORD_CLOSED, NoticeKind.MANDATE_CHANGED}),
+}
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """Something to tell the holder, or the médecin traitant when ``recipient_id`` names one. No health content."""
 

@@ -34,13 +34,6 @@ from socle.standards.mail.address import parse_address
 
 K = NoticeKind
 
-#: Choices of the holder, each with the kinds of notice that it holds.
-CHOICES: Final[dict[str, frozenset[NoticeKind]]] = {
-    "acces": frozenset({K.FIRST_ACCESS}),
-    "urgence": frozenset({K.EMERGENCY_ACCESS}),
-    "documents": frozenset({K.NEW_DOCUMENT, K.AWAITED_ANNOUNCEMENT}),
-    "dossier": frozenset({K.RECORD_OPENED, K.RECORD_CLOSED, K.MANDATE_CHANGED}),
-}
 #: What a mail says of a kind, once and several times.
 _LINES: Final = {
     K.FIRST_ACCESS: (
