@@ -36,6 +36,7 @@ class Query:
         self.description = description
         self.parameters: list[str] = []
         self.sql = f"/* {name} */ " + _PARAMETER.sub(self._number, text.strip().rstrip(";"))
+        self._names = frozenset(self.parameters)
 
     def _number(self, match: re.Match[str]) -> str:
         if match[1] not in self.parameters:
@@ -44,7 +45,7 @@ class Query:
 
     def arguments(self, values: dict[str, object]) -> list[object]:
         """``values`` in the order of the statement. Raises ``TypeError`` on one missing or unknown."""
-        if values.keys() != set(self.parameters):
+        if values.keys() != self._names:
             raise TypeError(f"{self.name} takes {self.parameters}, got {sorted(values)}")
         return [values[name] for name in self.parameters]
 

@@ -5,7 +5,6 @@ Source: FHIR R4 §3.1.0 RESTful API.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,6 +20,7 @@ from starlette.responses import Response
 from socle.platform.keys import KeyRings, Unreadable
 from socle.platform.metrics import REFUSALS
 from socle.platform.patient_key import owner_key
+from socle.platform.threads import off_loop
 from socle.platform.web import language_of, read_body
 from socle.standards.errors import MalformedInput, NotAuthenticated, SocleError, Text
 from socle.standards.fhir.json_codec import decode_json, encode_json
@@ -32,8 +32,6 @@ R = TypeVar("R", bound=Resource)
 C = TypeVar("C", bound=msgspec.Struct)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-#: Above this, decoding and encoding leave the event loop.
-_THREAD_BYTES = 256 * 1024
 _MAX_QUERY_BYTES = 64 * 1024
 _CURSORS = owner_key("fhir", "cursors")
 
@@ -124,14 +122,6 @@ async def read_resource(request: Request, kind: type[R], max_bytes: int) -> R:
     if form is Format.JSON:
         return await off_loop(len(body), lambda: decode_json(body, kind))
     return await off_loop(len(body), lambda: decode_xml(body, kind, max_bytes=max_bytes))
-
-
-T = TypeVar("T")
-
-
-async def off_loop(size_bytes: int, work: Callable[[], T]) -> T:
-    """The result of ``work``, done in a thread when it concerns many bytes."""
-    return await asyncio.to_thread(work) if size_bytes > _THREAD_BYTES else work()
 
 
 async def respond(

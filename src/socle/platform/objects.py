@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import tempfile
+import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlparse
@@ -23,9 +24,10 @@ from obstore.store import MemoryStore, ObjectStore, from_url
 
 from socle.platform.database import Connection
 from socle.platform.keys import KeyRings, Unreadable, seal
+from socle.platform.threads import off_loop
 
-#: Above this, encryption and hashing leave the event loop.
-_THREAD_BYTES = 256 * 1024
+#: Objects written together: as many sealed contents are in memory at a time.
+_TOGETHER = 8
 
 
 class DamagedObject(Exception):
@@ -50,9 +52,9 @@ class StoredObject(msgspec.Struct, frozen=True):
 
 
 class ObjectBackend(Protocol):
-    """What a place for objects must do. ``put`` returns once the bytes are durable."""
+    """What a place for objects must do. ``put`` returns once all of ``objects``, by path, are durable."""
 
-    async def put(self, path: str, content: bytes) -> None: ...  # noqa: D102
+    async def put(self, objects: Mapping[str, bytes]) -> None: ...  # noqa: D102
     async def get(self, path: str) -> bytes | None: ...  # noqa: D102
     async def delete(self, path: str) -> None: ...  # noqa: D102
     def list(self) -> AsyncIterator[StoredObject]: ...  # noqa: D102
@@ -65,25 +67,32 @@ class FileObjects:
         self._root = root
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    async def put(self, path: str, content: bytes) -> None:
+    async def put(self, objects: Mapping[str, bytes]) -> None:
         """Writes, syncs and renames in a thread."""
-        await asyncio.to_thread(self._write, self._root / path, content)
+        await asyncio.to_thread(self._write_all, objects)
+
+    def _write_all(self, objects: Mapping[str, bytes]) -> None:
+        paths = {self._root / path: content for path, content in objects.items()}
+        directories = {path.parent for path in paths}
+        for directory in directories:
+            if not directory.exists():
+                self._make_directory(directory)
+        for path, content in paths.items():
+            self._write(path, content)
+        for directory in directories:
+            _sync_directory(directory)
 
     def _write(self, path: Path, content: bytes) -> None:
-        directory = path.parent
-        if not directory.exists():
-            self._make_directory(directory)
-        descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".")
+        temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with temporary.open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            temporary.replace(path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
-        _sync_directory(directory)
 
     def _make_directory(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -127,8 +136,13 @@ class RemoteObjects:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    async def put(self, path: str, content: bytes) -> None:
+    async def put(self, objects: Mapping[str, bytes]) -> None:
         """Returns once the service acknowledged."""
+        async with asyncio.TaskGroup() as group:
+            for path, content in objects.items():
+                group.create_task(self._put(path, content))
+
+    async def _put(self, path: str, content: bytes) -> None:
         await obstore.put_async(self._store, path, content)
 
     async def get(self, path: str) -> bytes | None:
@@ -171,18 +185,24 @@ class ObjectVault:
         self.rings = rings
 
     async def put(self, owner: UUID, content: bytes) -> str:
-        """Stores ``content`` durably and returns its address. Call it before the transaction that refers to it.
+        """Stores ``content`` durably and returns its address. See ``put_all``."""
+        return (await self.put_all(owner, [content]))[0]
 
-        If that transaction does not commit, the object is an orphan that ``orphans`` finds later.
+    async def put_all(self, owner: UUID, contents: Sequence[bytes]) -> list[str]:
+        """Stores ``contents`` durably; their addresses, in order. Call it before the transaction that refers to them.
+
+        If that transaction does not commit, they are orphans that a sweep removes later.
         """
         version, key = await self.rings.current(owner)
         address_key = await self.rings.index_key(owner)
-        if len(content) > _THREAD_BYTES:
-            address, sealed = await asyncio.to_thread(_address_and_seal, owner, version, key, address_key, content)
-        else:
-            address, sealed = _address_and_seal(owner, version, key, address_key, content)
-        await self.backend.put(_path(owner, address), sealed)
-        return address
+        addresses: list[str] = []
+        for start in range(0, len(contents), _TOGETHER):
+            batch = contents[start : start + _TOGETHER]
+            seal_batch = partial(_address_and_seal, owner, version, key, address_key, batch)
+            sealed = await off_loop(sum(map(len, batch)), seal_batch)
+            await self.backend.put({_path(owner, address): content for address, content in sealed})
+            addresses += [address for address, _ in sealed]
+        return addresses
 
     async def get(self, owner: UUID, address: str, connection: Connection | None = None) -> bytes:
         """The content at ``address``, checked. ``connection`` is used if the key is to be read from the database.
@@ -206,6 +226,11 @@ def _path(owner: UUID, address: str) -> str:
     return f"{owner.hex[:2]}/{owner}/{address}"
 
 
-def _address_and_seal(owner: UUID, version: int, key: bytes, address_key: bytes, content: bytes) -> tuple[str, bytes]:
-    address = hashlib.blake2b(content, digest_size=32, key=address_key).hexdigest()
-    return address, seal(owner, version, key, address.encode(), content)
+def _address_and_seal(
+    owner: UUID, version: int, key: bytes, address_key: bytes, contents: Sequence[bytes]
+) -> list[tuple[str, bytes]]:
+    addresses = [hashlib.blake2b(content, digest_size=32, key=address_key).hexdigest() for content in contents]
+    return [
+        (address, seal(owner, version, key, address.encode(), content))
+        for address, content in zip(addresses, contents, strict=True)
+    ]

@@ -13,6 +13,7 @@ Source: fact sheet "identity" §10.2, §10.4 (chain, dates, revocation, policy, 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from datetime import datetime
@@ -22,7 +23,6 @@ from pathlib import Path
 import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
@@ -91,7 +91,7 @@ class TrustStore:
         self._crl_directory = crl_directory
         self._crls: dict[x509.Name, _RevocationList] = {}
         self._crl_stamps: dict[str, int] = {}
-        self._chains: OrderedDict[tuple[bytes, Usage], _Chain] = OrderedDict()
+        self._chains: OrderedDict[tuple[x509.Certificate, Usage], _Chain] = OrderedDict()
         self._lock = threading.Lock()
 
     @classmethod
@@ -110,7 +110,7 @@ class TrustStore:
         Raises ``NotAuthenticated``: ``CertificateUntrusted``, ``CertificateExpired``, ``CertificateNotYetValid``,
         ``CertificateUsage``, ``CertificateRevoked``, ``CertificateStatusUnknown``.
         """
-        key = (certificate.fingerprint(hashes.SHA256()), usage)
+        key = (certificate, usage)
         with self._lock:
             chain = self._chains.get(key)
         if chain is None or not chain.not_before <= at <= chain.not_after:
@@ -172,14 +172,16 @@ class TrustStore:
                 )
 
     def _reload_changed_lists(self) -> None:
-        if self._crl_directory is None:
+        if self._crl_directory is None or not self._crl_directory.is_dir():
             return
-        for file in self._crl_directory.glob("*.crl"):
+        with os.scandir(self._crl_directory) as entries:
+            files = [entry for entry in entries if entry.name.endswith(".crl")]
+        for file in files:
             try:
                 stamp = file.stat().st_mtime_ns
                 if self._crl_stamps.get(file.name) == stamp:
                     continue
-                content = file.read_bytes()
+                content = Path(file).read_bytes()
             except FileNotFoundError:
                 continue
             self._read_list(content)

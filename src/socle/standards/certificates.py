@@ -5,9 +5,11 @@ Source: fact sheet "identity" §10.3, §10.4 (IGC-Santé); RFC 4514; RFC 5280.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -103,6 +105,8 @@ def write_name(name: x509.Name) -> str:
     return name.rfc4514_string(_WRITTEN)
 
 
+# Remembered: who calls writes the same name each time, and names of strangers never come here.
+@lru_cache(maxsize=1024)
 def is_same_name(text: str, name: x509.Name) -> bool:
     """Whether ``text`` writes ``name``: part by part, in either order, whatever the aliases, case and spaces.
 
@@ -115,6 +119,11 @@ def is_same_name(text: str, name: x509.Name) -> bool:
         frozenset((attribute.oid.dotted_string, _fold(str(attribute.value))) for attribute in rdn) for rdn in name.rdns
     ]
     return bool(written) and (written == parts or written[::-1] == parts)
+
+
+def read_certificate(text: str) -> x509.Certificate:
+    """The certificate that Base64 ``text`` holds, as a signature carries it. Raises ``ValueError``."""
+    return x509.load_der_x509_certificate(base64.b64decode(text))
 
 
 def parse_name(text: str) -> list[Rdn]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -14,6 +13,7 @@ from socle.platform.actor import Actor
 from socle.platform.audit import Action, Subject
 from socle.platform.database import Connection
 from socle.platform.patient_key import patient_key
+from socle.platform.threads import off_loop
 from socle.services.dmp import record_store, search_store, store
 from socle.services.dmp.context import Attempt, DmpContext, Visit
 from socle.services.dmp.domain import Door, FolderFilter, Function, NoticeKind, RecordState, SubmissionReceipt
@@ -42,9 +42,6 @@ from socle.standards.xds.model import (
     Visibility,
 )
 from socle.standards.xml import parse
-
-#: Objects written at the same time.
-_PARALLEL_PUTS = 8
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +101,7 @@ async def _prepare(ctx: DmpContext, submission: Submission, *, has_contents: boo
             ctx.check_signature(submission, read)
         return prepared
 
-    return await asyncio.to_thread(prepare)
+    return await off_loop(sum(map(len, submission.contents.values())), prepare)
 
 
 async def _judge(ctx: DmpContext, prepared: Prepared) -> dict[str, bytes]:
@@ -139,17 +136,8 @@ async def _require_feedable(
 
 async def _put_contents(ctx: DmpContext, key: UUID, prepared: Prepared) -> dict[str, str]:
     """Encrypts and stores every content durably; the addresses by entry."""
-    addresses: dict[str, str] = {}
-    gate = asyncio.Semaphore(_PARALLEL_PUTS)
-
-    async def put(uuid: str, content: bytes) -> None:
-        async with gate:
-            addresses[uuid] = await ctx.base.objects.put(key, content)
-
-    async with asyncio.TaskGroup() as group:
-        for uuid, content in prepared.contents.items():
-            group.create_task(put(uuid, content))
-    return addresses
+    addresses = await ctx.base.objects.put_all(key, list(prepared.contents.values()))
+    return dict(zip(prepared.contents, addresses, strict=True))
 
 
 def _check_deposit(visit: Visit, prepared: Prepared) -> None:

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from socle.platform.actor import Actor
-from socle.platform.fhir import FhirStatus, negotiate, off_loop, respond, version_in
+from socle.platform.fhir import FhirStatus, negotiate, respond, version_in
+from socle.platform.threads import off_loop
 from socle.platform.web import read_body
 from socle.services.dmp.domain import DocumentChange, Door
 from socle.services.dmp.fhir_context import FhirContext, etag_of, no_such, target_of_identifier

@@ -8,7 +8,6 @@ Source: fact sheet "DMP exchange" §1.2, §1.3, §4, §5.1.
 
 from __future__ import annotations
 
-import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
@@ -22,8 +21,9 @@ from starlette.routing import BaseRoute, Route
 from socle.platform.actor import Actor
 from socle.platform.base import Base
 from socle.platform.metrics import REFUSALS
+from socle.platform.threads import off_loop
 from socle.platform.vihf import VihfAuthenticator
-from socle.platform.web import read_body
+from socle.platform.web import certificate_of, read_body
 from socle.services.dmp.domain import DocumentRequest, Missing
 from socle.services.dmp.record_door import RecordDoor
 from socle.services.dmp.service import DmpService
@@ -56,8 +56,8 @@ from socle.standards.xds.query import ReturnType, read_query
 PREFIX: Final = "/si-dmp-server/v2/services"
 #: How the counter of refusals names this door.
 _DOOR: Final = "si-dmp-server"
-#: Bodies above this are read in a thread, so that other requests go on.
-_LARGE: Final = 256 * 1024
+#: What an object takes in an answer, about.
+_OBJECT_BYTES: Final = 5_000
 _XDS: Final = frozenset({XDSB, LCM, QUERY})
 #: Codes in which a busy part of the base is told by XDS, unless it says its own.
 _BUSY: Final = {True: "XDSRepositoryBusy", False: "XDSRegistryBusy"}
@@ -116,6 +116,7 @@ class SoapDoor:
                 return self._wsdl(name)
             message: Message | None = None
             try:
+                self._authenticator.check_connection(certificate_of(request))
                 message = await self._read(request)
                 operation = _operation_of(operations, message)
                 actor = await self._authenticate(request, message)
@@ -145,14 +146,11 @@ class SoapDoor:
     async def _read(self, request: Request) -> Message:
         body = await read_body(request, self._settings.max_body_bytes)
         content_type = request.headers.get("content-type", "")
-        if len(body) < _LARGE:
-            return read_message(body, content_type)
-        return await asyncio.to_thread(read_message, body, content_type)
+        return await off_loop(len(body), lambda: read_message(body, content_type))
 
     async def _authenticate(self, request: Request, message: Message) -> Actor:
-        certificate: bytes | None = request.scope.get("extensions", {}).get("tls", {}).get("client_cert_der")
         origin = request.client.host if request.client else ""
-        return await self._authenticator.authenticate(message, certificate, origin)
+        return await self._authenticator.authenticate(message, certificate_of(request), origin)
 
     # --- XDS.b ---
 
@@ -167,13 +165,8 @@ class SoapDoor:
                 objects = await self._dmp.query(actor, to_domain(query))
         except SocleError as error:
             errors = _told(error, is_repository=False)
-        large = sum(map(len, (objects.documents, objects.associations, objects.submission_sets))) > 50
-        write = write_query_response
-        body = (
-            await asyncio.to_thread(write, objects, return_type, errors)
-            if large
-            else write(objects, return_type, errors)
-        )
+        count = sum(map(len, (objects.documents, objects.associations, objects.submission_sets)))
+        body = await off_loop(count * _OBJECT_BYTES, lambda: write_query_response(objects, return_type, errors))
         return _Answer(body, Action.QUERY.response)
 
     async def submit_objects(self, actor: Actor, message: Message) -> _Answer:
@@ -198,11 +191,9 @@ class SoapDoor:
         warnings: tuple[str, ...] = ()
         errors: tuple[XdsError, ...] = ()
         try:
-            is_large = len(message.body) > 20 or any(len(content) > _LARGE for content in message.attachments.values())
-            if is_large or not message.is_mtom:
-                submission = await asyncio.to_thread(read_provide_request, message.body, message.content_of)
-            else:
-                submission = read_provide_request(message.body, message.content_of)
+            submission = await off_loop(
+                message.size_bytes, lambda: read_provide_request(message.body, message.content_of)
+            )
             if self._settings.submission_signature == "required":
                 require_signature(submission)
             warnings = (await self._dmp.submit(actor, submission)).warnings
@@ -274,15 +265,11 @@ async def _send(answer: _Answer, message: Message, request: Request) -> Response
     if attachments is not None and "multipart" not in accepted and "*/*" not in accepted:
         _inline(answer.body, attachments)
         attachments = None
-    size = sum(len(content) for _, content in (attachments or {}).values())
-    if size > _LARGE or len(answer.body) > 50:
-        content_type, content = await asyncio.to_thread(
-            write_message, answer.action, answer.body, attachments=attachments, relates_to=message.message_id
-        )
-    else:
-        content_type, content = write_message(
-            answer.action, answer.body, attachments=attachments, relates_to=message.message_id
-        )
+    size_bytes = sum(len(content) for _, content in (attachments or {}).values()) + len(answer.body) * _OBJECT_BYTES
+    content_type, content = await off_loop(
+        size_bytes,
+        lambda: write_message(answer.action, answer.body, attachments=attachments, relates_to=message.message_id),
+    )
     return Response(content, headers={"content-type": content_type})
 
 

@@ -8,8 +8,6 @@ Source: fact sheet "DMP exchange" §4; SAML 2.0 Core; XML Signature; WSS SAML To
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,7 +20,7 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import InvalidInput, InvalidSignature, SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from socle.standards.certificates import is_same_name
+from socle.standards.certificates import is_same_name, read_certificate
 from socle.standards.errors import MalformedInput, NotAuthenticated, Text
 from socle.standards.ids.ins import Ins
 from socle.standards.saml import names
@@ -152,7 +150,7 @@ def _find_assertion(header: etree._Element | None) -> etree._Element:
             location="Header/wsse:Security",
         )
     identifier = assertion.get("ID", "")
-    if not identifier or sum(identifier in _ids_of(element) for element in header.iter(etree.Element)) != 1:
+    if not identifier or _count_of_id(header, id=identifier) != 1:
         raise VihfRefused(
             "VihfDuplicateId",
             "L'identifiant de l'assertion manque ou n'est pas unique dans l'en-tête.",
@@ -169,8 +167,8 @@ def _find_assertion(header: etree._Element | None) -> etree._Element:
     return assertion
 
 
-def _ids_of(element: etree._Element) -> list[str]:
-    return [str(value) for name, value in element.items() if str(name).rpartition("}")[2] in ("ID", "Id", "id")]
+#: How many attributes named as identifiers, in whatever namespace, have the value ``$id``.
+_count_of_id = etree.XPath("count(.//@*[local-name() = 'ID' or local-name() = 'Id' or local-name() = 'id'][. = $id])")
 
 
 def _check_signature_form(assertion: etree._Element) -> x509.Certificate:
@@ -202,8 +200,8 @@ def _check_signature_form(assertion: etree._Element) -> x509.Certificate:
         )
     certificates = [element.text or "" for element in signature.iter(f"{{{DS}}}X509Certificate")]
     try:
-        return x509.load_der_x509_certificate(base64.b64decode(certificates[0]))
-    except (IndexError, ValueError, binascii.Error) as error:
+        return read_certificate(certificates[0])
+    except (IndexError, ValueError) as error:
         raise VihfRefused(
             "VihfCertificate",
             "Le certificat signataire manque ou est illisible.",

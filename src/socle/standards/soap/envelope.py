@@ -44,7 +44,8 @@ _OUR_ROLES = frozenset({"", f"{SOAP}/role/next", f"{SOAP}/role/ultimateReceiver"
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One SOAP message as received. ``body`` is the only child of ``soap:Body``.
 
-    ``action`` is that of WS-Addressing, else that of the Content-Type. ``is_mtom`` tells whether the sender packs.
+    ``action`` is that of WS-Addressing, else that of the Content-Type. ``is_mtom`` tells whether the sender packs,
+    ``size_bytes`` how large the whole message was.
     """
 
     envelope: etree._Element
@@ -56,6 +57,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     to: str = ""
     attachments: dict[str, bytes] = {}
     is_mtom: bool = False
+    size_bytes: int = 0
 
     def content_of(self, element: etree._Element) -> bytes:
         """The bytes that ``element`` carries: a ``xop:Include``, or base64 inline.
@@ -110,6 +112,7 @@ def read_message(body: bytes, content_type: str) -> Message:
 
     Raises ``MalformedInput``, ``TooLarge`` (from MIME and XML), ``VersionMismatch``, ``NotUnderstood``.
     """
+    size_bytes = len(body)
     media_type, parameters = read_media_type(content_type)
     attachments: dict[str, bytes] = {}
     is_mtom = media_type == "multipart/related"
@@ -139,6 +142,7 @@ def read_message(body: bytes, content_type: str) -> Message:
         to=addressing.get("To", ""),
         attachments=attachments,
         is_mtom=is_mtom,
+        size_bytes=size_bytes,
     )
 
 

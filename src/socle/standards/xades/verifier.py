@@ -21,7 +21,7 @@ from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, Signatur
 from signxml.exceptions import InvalidInput, SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from socle.standards.certificates import is_same_name
+from socle.standards.certificates import is_same_name, read_certificate
 from socle.standards.errors import InvalidContent, SocleError, Text
 from socle.standards.soap.envelope import text_of
 from socle.standards.xades.names import (
@@ -123,8 +123,8 @@ def _check_form(root: etree._Element) -> x509.Certificate:
         )
     text = root.findtext(f"{{{DS}}}KeyInfo/{{{DS}}}X509Data/{{{DS}}}X509Certificate") or ""
     try:
-        return x509.load_der_x509_certificate(base64.b64decode(text))
-    except (ValueError, binascii.Error) as error:
+        return read_certificate(text)
+    except ValueError as error:
         raise _refusal("certificat absent ou illisible", "certificate missing or unreadable") from error
 
 
