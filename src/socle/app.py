@@ -220,8 +220,18 @@ def _portal_routes(services: Services) -> list[BaseRoute]:
     citizens = CitizenLogins(services.identity, services.dmp, services.ins)
     desk = DeskLogins(services.identity)
     return [
-        *citizen_pages.routes(citizens, services.dmp, services.reading, services.ins, services.mssante),
-        *professional_pages.routes(desk, services.dmp, services.reading, services.ins, services.mssante),
+        *citizen_pages.routes(
+            citizens, services.dmp, services.reading, services.ins, services.mssante, services.intake
+        ),
+        *professional_pages.routes(
+            desk,
+            services.dmp,
+            services.reading,
+            services.ins,
+            services.mssante,
+            services.delivery,
+            services.intake,
+        ),
         *operator_pages.routes(OperatorLogins(services.identity), services.base),
     ]
 
@@ -241,7 +251,7 @@ def _ins_routes(services: Services) -> list[BaseRoute]:
     settings = services.base.settings
     identify = ins_soap.identify_caller(services.trust, services.base.clock, is_sandbox=settings.is_sandbox)
     return [
-        *ins_soap.routes(services.ins, identify, settings.base_url),
+        *ins_soap.routes(services.ins, identify, settings.base_url, requires_certificate=not settings.is_sandbox),
         *ins_rest.routes(services.ins, services.identity.authenticate),
     ]
 

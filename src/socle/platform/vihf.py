@@ -50,6 +50,16 @@ class VihfAuthenticator:
         self._requires_client_certificate = requires_client_certificate
         self._audiences = audiences
 
+    def check_connection(self, client_certificate: bytes | None) -> None:
+        """Refuses a connection without the certificate that it must have: before anything that it says is read."""
+        if client_certificate is None and self._requires_client_certificate:
+            raise VihfRefused(
+                "VihfCertificate",
+                "Ce service exige une connexion TLS mutuelle.",
+                "This service requires mutual TLS.",
+                remedy=Text("Présentez votre certificat client.", "Present your client certificate."),
+            )
+
     async def authenticate(self, message: Message, client_certificate: bytes | None, origin: str = "") -> Actor:
         """The actor of ``message``. Raises ``VihfRefused`` or ``NotAuthenticated``, each cause by its own code."""
         now = self._clock()
@@ -88,16 +98,10 @@ class VihfAuthenticator:
         return self._trust.verify(certificate, usage, self._clock())
 
     def _read_client(self, client_certificate: bytes | None) -> Holder | None:
-        if client_certificate is not None:
-            return self.believe(x509.load_der_x509_certificate(client_certificate), Usage.TLS_CLIENT)
-        if self._requires_client_certificate:
-            raise VihfRefused(
-                "VihfCertificate",
-                "Ce service exige une connexion TLS mutuelle.",
-                "This service requires mutual TLS.",
-                remedy=Text("Présentez votre certificat client.", "Present your client certificate."),
-            )
-        return None
+        self.check_connection(client_certificate)
+        if client_certificate is None:
+            return None
+        return self.believe(x509.load_der_x509_certificate(client_certificate), Usage.TLS_CLIENT)
 
 
 def _check_signer(vihf: Vihf, signer: Holder, client: Holder | None) -> None:

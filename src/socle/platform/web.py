@@ -21,6 +21,12 @@ Authenticate = Callable[[Request], Awaitable[Actor]]
 _log = structlog.get_logger(__name__)
 
 
+def certificate_of(request: Request) -> bytes | None:
+    """The certificate (DER) that the TLS client proved to hold, as the listener read it: no header says it."""
+    certificate: bytes | None = request.scope.get("extensions", {}).get("tls", {}).get("client_cert_der")
+    return certificate
+
+
 def bounded(request: Request, max_bytes: int) -> Request:
     """``request``, whose reading raises ``TooLarge`` as soon as its body is known to exceed ``max_bytes``."""
     declared = request.headers.get("content-length", "")
