@@ -40,6 +40,8 @@ from socle.standards.ids.ins import Ins
 
 F = Function
 _DOCTOR = "10"
+#: Mandates that a holder of age may end or replace: a parent's has ended by then.
+_ADULTS_OWN = frozenset({MandateKind.DELEGATE, MandateKind.PARENT})
 
 
 async def record_status(ctx: DmpContext, actor: Actor, ins: Ins, door: Door) -> RecordStatus:
@@ -293,6 +295,8 @@ async def give_mandate(ctx: DmpContext, actor: Actor, ins: Ins, mandate: Mandate
         is_legal = mandate.kind is not MandateKind.DELEGATE
         if is_legal is (actor.kind in CITIZENS):
             raise refusal("mandate-not-yours-to-give")
+        if not is_legal:
+            await _refuse_over_legal_mandate(connection, visit, mandate.agent_id)
         await record_store.put_mandate(connection, visit.key, mandate)
         await record_store.touch_record(connection, visit.key)
         await _tell_of_mandates(ctx, connection, visit, mandate.agent_id)
@@ -307,16 +311,22 @@ async def withdraw_mandate(ctx: DmpContext, actor: Actor, ins: Ins, agent_id: st
         ctx.base.database.transaction() as connection,
     ):
         visit = await ctx.visit(connection, attempt, F.MANDATE, actor, ins, of_record=True, for_change=True)
-        held = {one.agent_id: one for one in await record_store.list_mandates(connection, visit.key)}
-        found = held.get(agent_id)
-        if found is not None and found.kind is not MandateKind.DELEGATE and actor.kind in CITIZENS:
-            raise refusal("mandate-not-yours-to-give")
+        if actor.kind in CITIZENS:
+            await _refuse_over_legal_mandate(connection, visit, agent_id)
         await record_store.QUERIES["end_mandate"].execute(
             connection, patient_key=visit.key, agent_id=agent_id, now=visit.now
         )
         await record_store.touch_record(connection, visit.key)
         await _tell_of_mandates(ctx, connection, visit, agent_id)
         await ctx.trace(connection, visit, Action.DELETE, F.MANDATE, door, (Subject("mandate", agent_id),))
+
+
+async def _refuse_over_legal_mandate(connection: Connection, visit: Visit, agent_id: str) -> None:
+    """The citizen's side neither takes away nor replaces a tutor's mandate, nor a parent's before majority."""
+    own = {MandateKind.DELEGATE} if visit.record.is_minor(visit.now.date()) else _ADULTS_OWN
+    for held in await record_store.list_mandates(connection, visit.key):
+        if held.agent_id == agent_id and held.kind not in own and held.is_valid(visit.now):
+            raise refusal("mandate-not-yours-to-give")
 
 
 async def _tell_of_mandates(ctx: DmpContext, connection: Connection, visit: Visit, agent_id: str) -> None:

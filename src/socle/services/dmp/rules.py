@@ -242,7 +242,7 @@ def _decide_citizen(
         granted = _MINOR_HOLDER if is_minor else _HOLDER
         rule = "holder"
     else:
-        refused, granted = _check_mandate(actor, rights.mandate, is_minor, now)
+        refused, granted = _check_mandate(actor, rights.mandate, record, now)
         if refused is not None:
             return refused
         rule = actor.kind.value
@@ -256,18 +256,21 @@ def _decide_citizen(
 
 
 def _check_mandate(
-    actor: Actor, mandate: Mandate | None, is_minor: bool, now: datetime
+    actor: Actor, mandate: Mandate | None, record: Record, now: datetime
 ) -> tuple[Refused | None, frozenset[Function]]:
     if mandate is None or mandate.agent_id != actor.id or not mandate.is_valid(now):
         return Refused("mandate-required"), frozenset()
     if actor.kind is ActorKind.REPRESENTATIVE:
-        if mandate.kind is MandateKind.PARENT and not is_minor:
+        if mandate.kind is MandateKind.PARENT and not record.is_minor(now.date()):
             return Refused("holder-of-age"), frozenset()
         if mandate.kind not in {MandateKind.PARENT, MandateKind.TUTEUR}:
             return Refused("mandate-assists-only"), frozenset()
         return None, _HOLDER - {F.RELEASE}
     if mandate.kind is not MandateKind.DELEGATE:
         return Refused("mandate-required"), frozenset()
+    if record.is_minor(mandate.starts_at.date()) and not record.is_minor(now.date()):
+        # A minor chooses nobody: a representative did.
+        return Refused("holder-of-age"), frozenset()
     return None, _DELEGATE_MANAGES if mandate.scope is MandateScope.MANAGE else _DELEGATE_READS
 
 
