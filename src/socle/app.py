@@ -232,7 +232,7 @@ def _portal_routes(services: Services) -> list[BaseRoute]:
             services.delivery,
             services.intake,
         ),
-        *operator_pages.routes(OperatorLogins(services.identity), services.base),
+        *operator_pages.routes(OperatorLogins(services.identity), services.base, services.dmp),
     ]
 
 

@@ -79,7 +79,7 @@ async def test_a_document_sent_is_read_byte_identical_and_its_receipts_come_back
     )
     [opened] = await service.webmail.read_thread(paul, line.thread)
     assert [document for _, document in opened.documents] == [content]
-    assert opened.findings == ()
+    assert opened.package.findings == ()
     assert await service.outbox.send_receipt(paul, opened.folder_id, opened.uid)
     assert not await service.outbox.send_receipt(paul, opened.folder_id, opened.uid)
     while await Relay(service, None).work_once():
@@ -157,7 +157,7 @@ async def test_a_draft_is_replaced_then_deleted(service: MssanteService) -> None
     second = await service.outbox.save_draft(lea, NewMail(to=(), subject="v2", text="x"), replaces=first)
     assert [line.subject for line in await service.webmail.list_threads(lea, "Brouillons")] == ["v2"]
     folder = next(folder for folder, _ in await service.webmail.folders(lea) if folder.special_use == "\\Drafts")
-    await service.webmail.delete(lea, folder.id, [second])
+    await service.webmail.put_away(lea, folder.id, [second], "\\Trash")
     assert await service.webmail.list_threads(lea, "Brouillons") == []
 
 

@@ -71,7 +71,9 @@ async def services(base: Base) -> AsyncIterator[Services]:
 
 @pytest.fixture
 async def browser(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    routes = citizen_routes(GivenVisits(), services.dmp, services.reading, services.ins, services.mssante)
+    routes = citizen_routes(
+        GivenVisits(), services.dmp, services.reading, services.ins, services.mssante, services.intake
+    )
     transport = httpx.ASGITransport(app=Starlette(routes=routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://socle", follow_redirects=True) as opened:
         yield opened

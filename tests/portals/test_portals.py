@@ -96,8 +96,16 @@ class Portal:
         self.desk = GivenVisits(Visit(actor=DOCTOR, csrf="token", name="Dr Test"))
         routes = [
             *pages.routes(),
-            *citizen_routes(citizen, services.dmp, services.reading, services.ins, services.mssante),
-            *professional_routes(self.desk, services.dmp, services.reading, services.ins, services.mssante),
+            *citizen_routes(citizen, services.dmp, services.reading, services.ins, services.mssante, services.intake),
+            *professional_routes(
+                self.desk,
+                services.dmp,
+                services.reading,
+                services.ins,
+                services.mssante,
+                services.delivery,
+                services.intake,
+            ),
         ]
         transport = httpx.ASGITransport(app=Starlette(routes=routes))
         self.browser = httpx.AsyncClient(transport=transport, base_url="http://socle", follow_redirects=True)
@@ -292,7 +300,7 @@ def test_a_photograph_becomes_a_pdf_and_loses_its_hidden_data() -> None:
 
 async def test_the_operator_sees_the_base_and_looking_at_traces_is_a_trace(portal: Portal) -> None:
     visits = GivenVisits(Visit(actor=OPERATOR, csrf="token", name="Exploitant"))
-    app = Starlette(routes=operator_routes(visits, portal.services.base))
+    app = Starlette(routes=operator_routes(visits, portal.services.base, portal.services.dmp))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://socle") as browser:
         for path in ("", "/taches", "/emetteurs", "/traces", "/traces?qui=op"):
             answer = await browser.get(f"/operateur{path}")
@@ -300,6 +308,33 @@ async def test_the_operator_sees_the_base_and_looking_at_traces_is_a_trace(porta
         assert "audit.search" in (await browser.get("/operateur/traces?qui=op")).text
         visits.visit = msgspec.structs.replace(visits.visit, actor=DOCTOR)
         assert (await browser.get("/operateur/traces")).status_code == 403
+
+
+async def test_an_access_that_the_citizen_does_not_recognise_reaches_the_operator_whose_answer_reaches_the_citizen(
+    portal: Portal,
+) -> None:
+    await portal.services.dmp.set_authorization(DOCTOR, INS, AuthorizationAction.AJOUT)
+    traces = await portal.get("/espace/traces")
+    assert DOCTOR.name in traces
+    assert "Le titulaire du dossier" not in traces
+    sequence = traces.split('name="sequence" value="')[1].split('"')[0]
+    assert "transmis" in await portal.post("/espace/traces/signaler", sequence=sequence, text="Qui est-ce ?")
+    visits = GivenVisits(Visit(actor=OPERATOR, csrf="token", name="Exploitant"))
+    app = Starlette(routes=operator_routes(visits, portal.services.base, portal.services.dmp))
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://socle", follow_redirects=True) as browser:
+        assert "Signalements sans réponse : 1" in (await browser.get("/operateur")).text
+        page = (await browser.get("/operateur/signalements")).text
+        assert "Qui est-ce ?" in page
+        assert DOCTOR.name in page
+        assert "PAT-TROIS" not in page
+        record = page.split('name="record" value="')[1].split('"')[0]
+        form = {"csrf": "token", "record": record, "sequence": sequence, "text": "Votre remplaçante du lundi."}
+        assert "répondu" in (await browser.post("/operateur/signalements", data=form)).text
+        assert (await browser.post("/operateur/signalements", data=form | {"sequence": "9999"})).status_code == 404
+        visits.visit = msgspec.structs.replace(visits.visit, actor=DOCTOR)
+        assert (await browser.get("/operateur/signalements")).status_code == 403
+    assert "Votre remplaçante du lundi." in await portal.get("/espace")
 
 
 async def test_a_doctor_writes_to_a_citizen_who_reads_and_answers_until_the_exchange_is_closed(portal: Portal) -> None:

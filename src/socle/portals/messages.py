@@ -1,138 +1,114 @@
-"""Secure mail as pages, the same in both portals: threads, one exchange, writing, attachments, search."""
+"""Secure mail as pages, the same in both portals: the list of exchanges, one exchange, its pieces and its place."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 from markupsafe import Markup
-from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from socle.platform.actor import ActorKind
+from socle.portals.mailbox import MailDesk, is_professional
 from socle.portals.pages import page_language, render, translate
 from socle.portals.rows import download
 from socle.portals.visit import Visit, read_form, text_of
-from socle.services.mssante.domain import MailSession, NewMail, OpenedMessage
-from socle.services.mssante.service import MssanteService
+from socle.services.delivery.arrivals import Arrival
+from socle.services.delivery.intake import IntakeService
+from socle.services.mssante.domain import MailSession, OpenedMessage, ThreadLine
 from socle.standards.cda.render import render_fragment
 from socle.standards.errors import NotFound, SocleError, Text
-from socle.standards.mail.address import citizen_address
-from socle.standards.mail.read import Attachment
 
-_THREADS = 50
+_THREADS: Final = 50
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A document of a message: its page, if it can be shown, and what is said of it."""
+
+    arrival: Arrival
+    page: Markup | None
 
 
 class Shown(msgspec.Struct, frozen=True):
     """One message of an exchange with what a page shows of it."""
 
     message: OpenedMessage
-    documents: tuple[Markup, ...]
+    pieces: tuple[Piece, ...]
+    is_ours: bool
+    #: The sender waits for a read receipt that was not sent yet.
+    wants_receipt: bool
 
 
 class MessagePages:
-    """Pages on messages. ``base`` is the template that they extend, ``path`` where they are."""
+    """Pages to read."""
 
-    def __init__(self, mssante: MssanteService, *, base: str, path: str) -> None:
-        self._mssante = mssante
-        self._base = base
-        self._path = path
+    def __init__(self, desk: MailDesk, intake: IntakeService) -> None:
+        self._desk = desk
+        self._intake = intake
 
     async def threads(self, request: Request, visit: Visit) -> Response:
         """Exchanges of the box, the most recent first, or what the words find."""
-        session = await self._open(request, visit)
+        session = await self._desk.open(request, visit)
         if session is None:
-            return render(request, "shared/no-box.html", {"visit": visit, "base": self._base})
-        words = request.query_params.get("mots", "").strip()[:200]
-        folder = request.query_params.get("dossier", "INBOX")
-        folders = [found.name for found, _ in await self._mssante.webmail.folders(session)]
-        folder = folder if folder in folders else "INBOX"
+            return render(request, "shared/no-box.html", {"visit": visit, "base": self._desk.base})
+        query = request.query_params
+        words = query.get("mots", "").strip()[:200]
+        webmail = self._desk.mssante.webmail
+        found = await webmail.folders(session)
+        folder = next((one for one, _ in found if one.name == query.get("dossier", "INBOX")), found[0][0])
+        skip = int(query["suite"]) if query.get("suite", "").isdecimal() and len(query["suite"]) < 6 else 0
         if words:
-            lines = await self._mssante.webmail.search(session, words, folder=folder)
+            lines = await webmail.search(session, words, folder=folder.name)
         else:
-            lines = await self._mssante.webmail.list_threads(session, folder, count=_THREADS)
+            lines = await webmail.list_threads(session, folder.name, skip=skip, count=_THREADS)
+        who = query.get("qui", "") if is_professional(visit) else ""
         values = {
-            "lines": lines,
+            "lines": _of(lines, who),
             "words": words,
-            "folder": folder,
-            "folders": [(name, translate(request, FOLDER_NAMES.get(name, name))) for name in folders],
-            "may_write": session.may_send and visit.actor.kind is ActorKind.PROFESSIONAL,
+            "who": who,
+            "folder": folder.name,
+            "is_drafts": folder.special_use == "\\Drafts",
+            "folders": [(one.name, _folder_label(request, one.name, unread)) for one, unread in found],
+            "next": skip + _THREADS if len(lines) == _THREADS and not words else 0,
+            "may_write": session.may_send and is_professional(visit),
+            "drafted": "brouillon" in query,
         }
-        return render(request, "shared/threads.html", await self._values(request, visit, session, values))
+        return await self._desk.page(request, visit, session, "shared/threads.html", values)
 
-    async def thread(self, request: Request, visit: Visit) -> Response:
+    async def thread(self, request: Request, visit: Visit, errors: Sequence[tuple[str, str]] = ()) -> Response:
         """One exchange, and the answer to it."""
-        return await self._thread_page(request, visit, [])
-
-    async def answer(self, request: Request, visit: Visit) -> Response:
-        """Answers the last message that somebody else wrote."""
-        session = await self._require(request, visit)
-        form = await read_form(request)
-        messages = await self._mssante.webmail.read_thread(session, request.path_params["thread"])
-        last = _last_of_others(messages, session)
-        text = text_of(form, "text", 20_000)
-        if last is None or last.mail.sender is None or not text:
-            error = translate(request, "Écrivez votre message.")
-            return await self._thread_page(request, visit, [("text", error)])
-        mail = last.mail
-        to = (mail.reply_to or ((mail.sender,) if mail.sender else ()))[0].address
-        new = NewMail(
-            to=(str(to),),
-            subject=mail.subject if mail.subject.lower().startswith("re:") else f"Re: {mail.subject}",
-            text=text,
-            in_reply_to=mail.message_id,
-            references=(*mail.references, mail.message_id),
-            attachments=await _attachments(form),
-            closes_exchange=text_of(form, "close", 5) == "oui",
-            send_id=text_of(form, "send_id", 64),
+        session = await self._desk.require(request, visit)
+        mssante = self._desk.mssante
+        messages = await mssante.webmail.read_thread(session, request.path_params["thread"])
+        if session.box.ins is not None:  # a citizen cannot refuse the read receipt (ENS "Messagerie" §6)
+            for message in messages:
+                await mssante.outbox.send_receipt(session, message.folder_id, message.uid)
+        shown = [await self._show(request, session, message) for message in messages]
+        last = last_of_others(messages, session)
+        may_answer = last is not None and session.may_send
+        if session.box.ins is not None:
+            contact = answer_to(last)
+            may_answer = contact is not None and await mssante.outbox.may_answer(session, contact)
+        values = {
+            "thread": request.path_params["thread"],
+            "shown": shown,
+            "title": messages[-1].mail.title,
+            "may_answer": may_answer,
+            "errors": errors,
+            "did": request.query_params.get("fait", ""),
+            "answer": "",
+        }
+        return await self._desk.page(
+            request, visit, session, "shared/thread.html", values, status=422 if errors else 200
         )
-        try:
-            await self._mssante.outbox.send(session, new)
-        except SocleError as error:
-            return await self._thread_page(request, visit, [("text", error.sentence(page_language(request)))])
-        return RedirectResponse(f"{request.url.path.removesuffix('/repondre')}?envoye=1", 303)
-
-    async def write(self, request: Request, visit: Visit) -> Response:
-        """The form of a new message, with addresses found in the directory."""
-        session = await self._require(request, visit)
-        return await self._write_page(request, visit, session, {}, [])
-
-    async def send(self, request: Request, visit: Visit) -> Response:
-        """Sends a new message, or keeps it as a draft."""
-        session = await self._require(request, visit)
-        form = await read_form(request)
-        values = {name: text_of(form, name, 20_000) for name in ("to", "subject", "text")}
-        new = NewMail(
-            to=tuple(part.strip() for part in values["to"].replace(";", ",").split(",") if part.strip()),
-            subject=values["subject"],
-            text=values["text"],
-            attachments=await _attachments(form),
-            asks_read_receipt=text_of(form, "receipt", 5) == "oui",
-            closes_exchange=text_of(form, "close", 5) == "oui",
-            send_id=text_of(form, "send_id", 64),
-        )
-        if text_of(form, "action", 20) == "brouillon":
-            await self._mssante.outbox.save_draft(session, new)
-            return RedirectResponse(f"{self._path}?dossier=Drafts", 303)
-        try:
-            if not values["text"]:
-                return await self._write_page(
-                    request, visit, session, values, [("text", translate(request, "Écrivez votre message."))]
-                )
-            await self._mssante.outbox.send(session, new)
-        except SocleError as error:
-            return await self._write_page(
-                request, visit, session, values, [("to", error.sentence(page_language(request)))]
-            )
-        return RedirectResponse(f"{self._path}?envoye=1", 303)
 
     async def attachment(self, request: Request, visit: Visit) -> Response:
         """One attachment, to keep."""
-        session = await self._require(request, visit)
+        session = await self._desk.require(request, visit)
         place = request.path_params
-        opened = await self._mssante.webmail.read(session, place["folder"], place["uid"])
+        opened = await self._desk.mssante.webmail.read(session, place["folder"], place["uid"])
         if place["number"] >= len(opened.mail.attachments):
             raise NotFound(
                 "AttachmentNotFound", Text("Cette pièce jointe n'existe pas.", "There is no such attachment.")
@@ -141,116 +117,84 @@ class MessagePages:
         name = "".join(c if c.isalnum() or c in "._- " else "_" for c in found.name) or "piece-jointe"
         return download(found.content, found.content_type, name.encode("ascii", "replace").decode().replace("?", "_"))
 
-    async def _open(self, request: Request, visit: Visit) -> MailSession | None:
-        """The visitor's box: the citizen's own, or the one of the professional's boxes that was chosen."""
-        if visit.actor.kind is not ActorKind.PROFESSIONAL:
-            settings = self._mssante.base.settings
-            address = str(citizen_address(visit.record.matricule, settings.patient_mail_domain))
-            # The box exists with the space: it is opened at its owner's first visit.
-            await self._mssante.open_citizen_box(visit.record, visit.holder)
-            return await self._mssante.access.of_actor(address, visit.actor)
-        boxes = [box.address for box in await self._mssante.usable_by(visit.actor.id)]
-        if not boxes:
-            return None
-        chosen = request.query_params.get("boite", "")
-        return await self._mssante.access.of_actor(chosen if chosen in boxes else boxes[0], visit.actor)
+    async def move(self, request: Request, visit: Visit) -> Response:
+        """Puts the messages of an exchange away: archive, bin, or back among the unread."""
+        session = await self._desk.require(request, visit)
+        form = await read_form(request)
+        action = text_of(form, "action", 20)
+        webmail = self._desk.mssante.webmail
+        messages = await webmail.read_thread(session, request.path_params["thread"])
+        if action not in {"supprimer", "archiver", "non-lu"}:
+            raise NotFound("UnknownAction", Text("Action inconnue.", "Unknown action."))
+        if action != "supprimer":  # what was sent stays among what was sent
+            messages = [message for message in messages if not _is_own(message, session)]
+        for folder_id in {message.folder_id for message in messages}:
+            uids = [message.uid for message in messages if message.folder_id == folder_id]
+            if action == "non-lu":
+                await webmail.mark(session, folder_id, uids, "\\Seen", is_set=False)
+            else:
+                await webmail.put_away(session, folder_id, uids, "\\Trash" if action == "supprimer" else "\\Archive")
+        return RedirectResponse(self._desk.path, 303)
 
-    async def _require(self, request: Request, visit: Visit) -> MailSession:
-        session = await self._open(request, visit)
-        if session is None:
-            raise NotFound("MailboxNotFound", Text("Vous n'avez pas de boîte MSSanté.", "You have no MSSanté box."))
-        return session
-
-    async def _values(
-        self, request: Request, visit: Visit, session: MailSession, values: dict[str, object]
-    ) -> dict[str, object]:
-        own = []
-        if visit.actor.kind is ActorKind.PROFESSIONAL:
-            own = [box.address for box in await self._mssante.usable_by(visit.actor.id)]
-        sent = "envoye" in request.query_params
-        frame = {"visit": visit, "base": self._base, "messages": self._path, "box": session.box.address, "boxes": own}
-        return {**frame, "sent": sent, **values}
-
-    async def _thread_page(self, request: Request, visit: Visit, errors: Sequence[tuple[str, str]]) -> Response:
-        session = await self._require(request, visit)
-        messages = await self._mssante.webmail.read_thread(session, request.path_params["thread"])
+    async def _show(self, request: Request, session: MailSession, message: OpenedMessage) -> Shown:
+        arrivals = await self._intake.of_message(session, message) if message.package.submissions else []
         language = page_language(request)
-        shown = [Shown(message, await asyncio.to_thread(_documents, message, language)) for message in messages]
-        last = _last_of_others(messages, session)
-        may_answer = last is not None and session.may_send
-        if session.box.ins is not None:
-            sender = last.mail.sender if last is not None else None
-            may_answer = sender is not None and await self._mssante.outbox.may_answer(session, str(sender.address))
-        values = {
-            "thread": request.path_params["thread"],
-            "shown": shown,
-            "title": messages[-1].mail.title,
-            "may_answer": may_answer,
-            "is_professional": visit.actor.kind is ActorKind.PROFESSIONAL,
-            "errors": errors,
-        }
-        page = await self._values(request, visit, session, values)
-        return render(request, "shared/thread.html", page, status=422 if errors else 200)
-
-    async def _write_page(
-        self,
-        request: Request,
-        visit: Visit,
-        session: MailSession,
-        values: dict[str, str],
-        errors: Sequence[tuple[str, str]],
-    ) -> Response:
-        words = request.query_params.get("chercher", "").strip()[:100]
-        contacts = await self._mssante.outbox.contacts(session, words) if words else []
-        to = request.query_params.get("a", "")[:300]
-        page = await self._values(
-            request,
-            visit,
-            session,
-            {
-                "values": {"to": to, "subject": "", "text": ""} | values,
-                "errors": errors,
-                "contacts": contacts,
-                "search": words,
-            },
+        pages = await asyncio.to_thread(_pages, message, language)
+        return Shown(
+            message,
+            tuple(Piece(arrival, page) for arrival, page in zip(arrivals, pages, strict=True)),
+            is_ours=_is_own(message, session),
+            wants_receipt=message.mail.read_receipt_to is not None and "$MDNSent" not in message.flags,
         )
-        return render(request, "shared/write.html", page, status=422 if errors else 200)
 
 
-FOLDER_NAMES = {
+def last_of_others(messages: Sequence[OpenedMessage], session: MailSession) -> OpenedMessage | None:
+    """The last message of an exchange that somebody else wrote."""
+    return next((one for one in reversed(messages) if one.mail.sender and not _is_own(one, session)), None)
+
+
+def _is_own(message: OpenedMessage, session: MailSession) -> bool:
+    sender = message.mail.sender
+    return sender is not None and str(sender.address) == session.box.address
+
+
+def answer_to(message: OpenedMessage | None) -> str | None:
+    """Where an answer to ``message`` goes: its Reply-To, else its sender."""
+    if message is None or message.mail.sender is None:
+        return None
+    return str((message.mail.reply_to or (message.mail.sender,))[0].address)
+
+
+#: Folders as the pages name them; the others have the name that their owner gave.
+FOLDER_NAMES: Final = {
     "INBOX": "Reçus",
-    "Sent": "Envoyés",
-    "Drafts": "Brouillons",
-    "Trash": "Corbeille",
-    "Junk": "Indésirables",
+    "Envoyés": "Envoyés",
+    "Brouillons": "Brouillons",
+    "Corbeille": "Corbeille",
+    "Archives": "Archives",
 }
 
 
-def _last_of_others(messages: Sequence[OpenedMessage], session: MailSession) -> OpenedMessage | None:
-    for message in reversed(messages):
-        sender = message.mail.sender
-        if sender is not None and str(sender.address).lower() != session.box.address.lower():
-            return message
-    return None
+def _folder_label(request: Request, name: str, unread: int) -> str:
+    label = translate(request, FOLDER_NAMES.get(name, name))
+    return f"{label} ({unread})" if unread and name == "INBOX" else label
 
 
-def _documents(message: OpenedMessage, language: str) -> tuple[Markup, ...]:
-    """The CDA documents of the message's archive as pages; what cannot be shown is among the attachments."""
-    pages = []
+def _of(lines: list[ThreadLine], who: str) -> list[ThreadLine]:
+    """The exchanges with patients, with professionals, or all (ECO.3.1.1)."""
+    if who not in {"patients", "professionnels"}:
+        return lines
+    return [line for line in lines if line.is_with_citizen == (who == "patients")]
+
+
+def _pages(message: OpenedMessage, language: str) -> list[Markup | None]:
+    """The documents of the message's archive as pages; what cannot be shown is among the attachments."""
+    pages: list[Markup | None] = []
     for _entry, content in message.documents:
         try:
             html = render_fragment(content, language=language, heading_level=3)
         except SocleError:
+            pages.append(None)
             continue
         pages.append(Markup(html))  # noqa: S704 - written by the renderer, which escapes all that a document holds
-    return tuple(pages)
-
-
-async def _attachments(form: FormData) -> tuple[Attachment, ...]:
-    return tuple(
-        [
-            Attachment(upload.filename, upload.content_type or "application/octet-stream", await upload.read())
-            for upload in form.getlist("file")
-            if isinstance(upload, UploadFile) and upload.filename
-        ]
-    )
+    return pages

@@ -8,15 +8,18 @@ from typing import Final
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from socle.portals.deposit import Deposit, cda_submission, professional_submission
 from socle.portals.pages import page_language, render, translate
 from socle.portals.rows import Row, read_day
+from socle.portals.sending import MAIL_FIELDS, order_of, usable_boxes, wants_mail
 from socle.portals.visit import Visit, read_form, text_of
+from socle.services.delivery.service import DeliveryService
 from socle.services.dmp.domain import Door, GetDocuments
 from socle.services.dmp.service import DmpService
 from socle.services.ins.service import InsService
+from socle.services.mssante.service import MssanteService
 from socle.standards.cda.datatypes import Concept
 from socle.standards.errors import SocleError
 from socle.standards.xds.model import Status, Visibility
@@ -47,23 +50,25 @@ _VISIBILITIES: Final = {
 class FeedPages:
     """Pages to feed."""
 
-    def __init__(self, dmp: DmpService, ins: InsService) -> None:
+    def __init__(self, dmp: DmpService, ins: InsService, delivery: DeliveryService, mssante: MssanteService) -> None:
         self._dmp = dmp
         self._ins = ins
+        self._delivery = delivery
+        self._mssante = mssante
 
     async def form(self, request: Request, visit: Visit) -> Response:
         """The form; ``remplace`` in the address names the document that the new one replaces."""
         replaces = request.query_params.get("remplace", "")[:64]
-        return self._page(request, visit, {"replaces": replaces}, [])
+        return await self._page(request, visit, {"replaces": replaces}, [])
 
     async def send(self, request: Request, visit: Visit) -> Response:
         """Feeds the record and shows what came of it at once."""
         form = await read_form(request)
-        values = {name: text_of(form, name, 200) for name in ("type", "title", "day", "replaces")}
+        values = {name: text_of(form, name, 2000) for name in ("type", "title", "day", "replaces", *MAIL_FIELDS)}
         chosen = frozenset(_VISIBILITIES[key] for key in form.getlist("visibility") if key in _VISIBILITIES)
         upload = form.get("file")
         if not isinstance(upload, UploadFile) or not upload.filename:
-            return self._page(request, visit, values, [("file", translate(request, "Choisissez un fichier."))])
+            return await self._page(request, visit, values, [("file", translate(request, "Choisissez un fichier."))])
         content = await upload.read()
         try:
             replaced_id, replaced_uuid = await self._replaced(visit, values["replaces"])
@@ -83,7 +88,7 @@ class FeedPages:
                     if is_wrong
                 ]
                 if errors or day is None:
-                    return self._page(request, visit, values, errors)
+                    return await self._page(request, visit, values, errors)
                 person = await self._ins.holder(visit.actor, visit.record)
                 deposit = Deposit(
                     content=content,
@@ -97,11 +102,16 @@ class FeedPages:
                 submission = await asyncio.to_thread(
                     professional_submission, deposit, person, visit.record, visit.actor, now
                 )
+            if wants_mail(form):
+                [document] = submission.contents.values()
+                order = order_of(form, document, chosen, to_dmp=True, replaces=replaced_uuid)
+                act = await self._delivery.send(visit.actor, order)
+                return RedirectResponse(f"/pro/envois/{act.id}", 303)
             receipt = await self._dmp.submit(visit.actor, submission, door=Door.PORTAL, transaction="portal.deposit")
         except SocleError as error:
             language = page_language(request)
             where = f" ({error.location})" if error.location else ""
-            return self._page(request, visit, values, [("file", error.sentence(language) + where)])
+            return await self._page(request, visit, values, [("file", error.sentence(language) + where)])
         row = Row(receipt.objects.documents[0])
         return render(request, "pro/fed.html", {"visit": visit, "row": row, "warnings": receipt.warnings})
 
@@ -115,12 +125,13 @@ class FeedPages:
                 return entry.unique_id, entry.entry_uuid
         return "", ""
 
-    def _page(
+    async def _page(
         self, request: Request, visit: Visit, values: dict[str, str], errors: Sequence[tuple[str, str]]
     ) -> Response:
-        empty = {"type": LETTER_TYPES[0][0], "title": "", "day": "", "replaces": ""}
+        empty = {"type": LETTER_TYPES[0][0], "title": "", "day": "", "replaces": "", **dict.fromkeys(MAIL_FIELDS, "")}
         types = [(code, translate(request, label)) for code, label in LETTER_TYPES]
-        texts = {"visit": visit, "values": empty | values, "errors": errors, "types": types}
+        boxes = await usable_boxes(self._mssante, visit)
+        texts = {"visit": visit, "values": empty | values, "errors": errors, "types": types, "boxes": boxes}
         return render(request, "pro/feed.html", texts, status=422 if errors else 200)
 
 

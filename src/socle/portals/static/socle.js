@@ -44,3 +44,49 @@ for (const box of document.querySelectorAll("[data-scan]")) {
     look();
   });
 }
+
+// A field of addresses: the directory proposes while a name is typed. One click puts the address in its place.
+for (const input of document.querySelectorAll("input[data-suggest]")) {
+  const list = document.createElement("div");
+  list.className = "suggestions";
+  list.setAttribute("aria-live", "polite");
+  input.after(list);
+  let timer;
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      const start = input.value.lastIndexOf(",") + 1;
+      const words = input.value.slice(start).trim();
+      list.replaceChildren();
+      if (words.length < 2 || words.includes("@")) return;
+      const answer = await fetch(`${input.dataset.suggest}?mots=${encodeURIComponent(words)}`);
+      if (!answer.ok) return;
+      for (const found of (await answer.json()).slice(0, 8)) {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.className = "plain";
+        button.textContent = `${found.label} <${found.address}>`;
+        button.addEventListener("click", () => {
+          input.value = `${input.value.slice(0, start)}${start ? " " : ""}${found.address}, `;
+          list.replaceChildren();
+          input.focus();
+        });
+        list.append(button);
+      }
+    }, 250);
+  });
+}
+
+// A part that is not settled yet is asked for again.
+const waiting = document.querySelector("[data-refresh]");
+if (waiting) {
+  const again = async () => {
+    const answer = await fetch(location.href);
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.querySelector("main [aria-live]");
+    if (fresh) waiting.innerHTML = fresh.innerHTML;
+    if (fresh?.hasAttribute("data-refresh")) setTimeout(again, waiting.dataset.refresh * 1000);
+  };
+  setTimeout(again, waiting.dataset.refresh * 1000);
+}

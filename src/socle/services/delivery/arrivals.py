@@ -89,6 +89,16 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     taken_at: datetime | None = None
 
     @property
+    def folder_id(self) -> int:
+        """The folder of the message."""
+        return int(self.id.split(".")[0])
+
+    @property
+    def uid(self) -> int:
+        """The number of the message in its folder."""
+        return int(self.id.split(".")[1])
+
+    @property
     def may_be_filed(self) -> bool:
         """Whether a professional may send it to the DMP now."""
         return not self.objections and self.filed_at is None

@@ -78,10 +78,14 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     updated_at: datetime
 
+    def state_sentence(self, language: str = "fr") -> str:
+        """How far it is, in words."""
+        return SENTENCES[self.kind, self.state].in_language(language)
+
     def sentence(self, language: str = "fr") -> str:
         """What a person reads of this target."""
         label = "DMP" if self.kind is TargetKind.DMP else self.address
-        text = f"{label} : {SENTENCES[self.kind, self.state].in_language(language)}"
+        text = f"{label} : {self.state_sentence(language)}"
         if self.state is TargetState.WAITING and self.attempts:
             tries = Text(f"{self.attempts} essais", f"{self.attempts} attempts").in_language(language)
             return f"{text} ({tries} ; {self.reason})"
@@ -101,6 +105,11 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     def is_settled(self) -> bool:
         """Whether nothing is waiting any more."""
         return all(target.state not in {TargetState.WAITING, TargetState.SENT} for target in self.targets)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether at least one way out was refused for good."""
+        return any(target.state is TargetState.REFUSED for target in self.targets)
 
     def sentence(self, language: str = "fr") -> str:
         """What a person reads of the whole act."""

@@ -92,9 +92,12 @@ class IntakeService:
         arrival, _, message = await self._find(session, arrival_id)
         async with self._base.database.transaction() as connection:
             await QUERIES["note_taken"].execute(
-                connection, **_key(session.box, message, arrival), now=self._base.clock(), by=session.actor.id
+                connection,
+                **_key(session.box, message, arrival.document_id),
+                now=self._base.clock(),
+                by=session.actor.id,
             )
-            await self._trace(connection, session.actor, "delivery.take", arrival, Action.READ)
+            await self._trace(connection, session.actor, "delivery.take", arrival.document_id, arrival.ins, Action.READ)
         return (await self._find(session, arrival_id))[0]
 
     async def file(self, session: MailSession, arrival_id: str) -> Arrival:
@@ -108,20 +111,28 @@ class IntakeService:
         if arrival.objections:
             raise refused_intake(arrival.objections)
         filed_as = await self._register(session.actor, found, message.content_key)
-        await self.note_filed(session, message, arrival, filed_as)
+        await self.note_filed(session, message, arrival.document_id, arrival.ins, filed_as)
         return (await self._find(session, arrival_id))[0]
 
-    async def note_filed(self, session: MailSession, message: OpenedMessage, arrival: Arrival, filed_as: str) -> None:
-        """Remembers that the document is in the record under the uniqueId ``filed_as``."""
+    async def note_filed(
+        self, session: MailSession, message: OpenedMessage, document_id: str, patient: Ins | None, filed_as: str
+    ) -> None:
+        """Remembers that a document of the message is in the record under the uniqueId ``filed_as``."""
         async with self._base.database.transaction() as connection:
             await QUERIES["note_filed"].execute(
                 connection,
-                **_key(session.box, message, arrival),
+                **_key(session.box, message, document_id),
                 now=self._base.clock(),
                 by=session.actor.id,
                 filed_as=filed_as,
             )
-            await self._trace(connection, session.actor, "delivery.file", arrival, Action.CREATE)
+            await self._trace(connection, session.actor, "delivery.file", document_id, patient, Action.CREATE)
+
+    async def filed_as(self, session: MailSession, message: OpenedMessage, document_id: str) -> str:
+        """The uniqueId under which a document of the message is in the record; empty when it is not."""
+        async with self._base.database.connection() as connection:
+            row = await QUERIES["find_intake"].row(connection, **_key(session.box, message, document_id))
+        return row["filed_as"] if row is not None else ""
 
     async def on_arrival(self, task: ArrivalTask) -> None:
         """Files what came to an applicative box that files by itself. Raises ``Unavailable`` to be tried again."""
@@ -141,7 +152,7 @@ class IntakeService:
                 _log.info("mail_document_not_filed", code=error.code)
                 async with self._base.database.connection() as connection:
                     await QUERIES["note_refused"].execute(
-                        connection, **_key(box, message, arrival), refusal=error.sentence()[:1000]
+                        connection, **_key(box, message, arrival.document_id), refusal=error.sentence()[:1000]
                     )
 
     async def _register(self, actor: Actor, found: Content, content_key: str) -> str:
@@ -232,7 +243,7 @@ class IntakeService:
 
     async def _with_history(self, box: Mailbox, message: OpenedMessage, arrival: Arrival) -> Arrival:
         async with self._base.database.connection() as connection:
-            row = await QUERIES["find_intake"].row(connection, **_key(box, message, arrival))
+            row = await QUERIES["find_intake"].row(connection, **_key(box, message, arrival.document_id))
         if row is None:
             return arrival
         return msgspec.structs.replace(
@@ -265,15 +276,17 @@ class IntakeService:
                 await self._base.audit.record(connection, event)
         return identity
 
-    async def _trace(self, connection: Connection, actor: Actor, name: str, arrival: Arrival, action: Action) -> None:
+    async def _trace(
+        self, connection: Connection, actor: Actor, name: str, document_id: str, patient: Ins | None, action: Action
+    ) -> None:
         await self._base.audit.record(
             connection,
             AuditEvent(
                 actor=actor,
                 action=action,
                 transaction=name,
-                patient_key=patient_key(arrival.ins) if arrival.ins else None,
-                subjects=(Subject("document", arrival.document_id),),
+                patient_key=patient_key(patient) if patient else None,
+                subjects=(Subject("document", document_id),),
             ),
         )
 
@@ -297,8 +310,8 @@ def _name_of(found: Content) -> str:
     return f"{family.upper()} {patient.first_birth_given or patient.name.given}".strip()
 
 
-def _key(box: Mailbox, message: OpenedMessage, arrival: Arrival) -> dict[str, object]:
-    return {"mailbox_key": box.key, "content_key": message.content_key, "document_id": arrival.document_id}
+def _key(box: Mailbox, message: OpenedMessage, document_id: str) -> dict[str, object]:
+    return {"mailbox_key": box.key, "content_key": message.content_key, "document_id": document_id}
 
 
 def _read_id(text: str) -> tuple[int, int, int]:

@@ -65,6 +65,11 @@ class Outbox:
             await self._rooms.expunge(session.box.key, folder.id, [replaces])
         return placed.uids[0]
 
+    async def drop_draft(self, session: MailSession, uid: int) -> None:
+        """Forgets a draft, once it was sent."""
+        folder = await self._webmail.special(session, "\\Drafts")
+        await self._rooms.expunge(session.box.key, folder.id, [uid])
+
     async def send(self, session: MailSession, new: NewMail) -> tuple[Receipt, str]:
         """Sends, and keeps a copy in the sent folder; returns what became of it and its Message-ID.
 

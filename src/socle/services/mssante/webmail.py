@@ -141,13 +141,13 @@ class Webmail:
         await self.trace(session, "mss.search", Subject("mail-folder", f"{session.box.address}/{folder}"))
         return lines[:count]
 
-    async def delete(self, session: MailSession, folder_id: int, uids: Sequence[int]) -> None:
-        """Puts messages into the bin; from the bin and the drafts they go for good."""
-        bin_, drafts = await self.special(session, "\\Trash"), await self.special(session, "\\Drafts")
-        if folder_id in {bin_.id, drafts.id}:
+    async def put_away(self, session: MailSession, folder_id: int, uids: Sequence[int], use: str) -> None:
+        """Moves messages into the folder of the special use ``use``; out of the bin and the drafts they go for good."""
+        target, drafts = await self.special(session, use), await self.special(session, "\\Drafts")
+        if use == "\\Trash" and folder_id in {target.id, drafts.id}:
             await self._rooms.expunge(session.box.key, folder_id, uids)
-        else:
-            await self._rooms.copy(session.box.key, folder_id, uids, bin_.name, move=True)
+        elif folder_id != target.id:
+            await self._rooms.copy(session.box.key, folder_id, uids, target.name, move=True)
         await self.trace(session, "mss.delete", Subject("mail-folder", f"{session.box.address}/{folder_id}"))
 
     async def mark(self, session: MailSession, folder_id: int, uids: Sequence[int], flag: str, *, is_set: bool) -> None:
