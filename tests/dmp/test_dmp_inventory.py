@@ -11,7 +11,8 @@ import pytest
 from socle.platform import audit
 from socle.platform.actor import Actor, ActorKind
 from socle.platform.database import Query
-from socle.services.dmp import notice_store, store, traces
+from socle.platform.patient_key import patient_key
+from socle.services.dmp import notice_store, reports, store, traces
 from socle.services.dmp import service as service_module
 from socle.services.dmp.domain import (
     AuthorizationAction,
@@ -37,6 +38,7 @@ JOBS = {
     "sweep": "traced for each record it opens or destroys",
     "send_notices": "says what kind of thing happened to whoever may read it, and nothing else",
     "read_to_index": "traced under the base's name",
+    "destroy_with_record": "registers what else goes; returns nothing",
     "list_to_index": "uniqueIds alone, for the base's own index",
     "stored_contents": "addresses and hashes alone",
     "is_stored": "yes or no",
@@ -60,7 +62,7 @@ DECIDING = {"find_record_and_rights"}
 
 
 def statements() -> dict[str, Query]:
-    return store.QUERIES.by_name | notice_store.QUERIES.by_name
+    return store.QUERIES.by_name | notice_store.QUERIES.by_name | reports.QUERIES.by_name
 
 
 def returns_rows(sql: str) -> bool:
@@ -77,7 +79,15 @@ def test_every_statement_is_used_and_only_by_the_two_stores_and_the_jobs():
                 used.setdefault(name, set()).add(path.name)
     composed = {f"take_{table}" for table in ("entries", "sets", "folders", "associations")}
     assert set(statements()) - used.keys() - composed == set()
-    readers = {"store.py", "search_store.py", "record_store.py", "notice_store.py", "upkeep.py", "merging.py"}
+    readers = {
+        "store.py",
+        "search_store.py",
+        "record_store.py",
+        "notice_store.py",
+        "reports.py",
+        "upkeep.py",
+        "merging.py",
+    }
     for name, files in used.items():
         if returns_rows(statements()[name].sql):
             assert files <= readers, (name, files)
@@ -91,6 +101,7 @@ def test_no_sql_is_written_outside_the_files_of_statements():
 def test_every_statement_names_the_patient_or_is_known_not_to():
     across = {
         "list_authorized_records",
+        "list_reports",
         "list_mandated_records",
         "find_locators",
         "move_locators",
@@ -183,6 +194,8 @@ async def test_every_use_case_traces_after_the_last_personal_row_that_it_read(dm
         "confirm_contact": lambda: dmp.confirm_contact(holder, ins, mail.code()),
         "forget_contact": lambda: dmp.forget_contact(holder, ins),
         "report_access": lambda: dmp.report_access(holder, ins, 1),
+        "list_reports": lambda: dmp.list_reports(operator),
+        "answer_report": lambda: dmp.answer_report(operator, patient_key(ins), 1, "Votre remplaçante."),
         "close_record": lambda: dmp.close_record(holder, ins),
         "reopen_record": lambda: dmp.reopen_record(holder, ins),
     }

@@ -1,12 +1,13 @@
-"""Health of the base, volumes, refusals by sender, jobs, traces. What is shown names professionals, never patients."""
+"""Health of the base, volumes, refusals by sender, jobs, traces, reports. Pages name professionals, never patients."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from socle.platform.actor import ActorKind
@@ -14,27 +15,38 @@ from socle.platform.audit import Action, AuditEvent, Trace
 from socle.platform.base import Base
 from socle.platform.inspection import count_by_sender, list_tables, list_waiting
 from socle.platform.metrics import render_metrics
-from socle.portals.pages import render
-from socle.portals.visit import Visit, Visits, guarded
-from socle.standards.errors import Forbidden, Text
+from socle.portals.pages import page_language, render
+from socle.portals.visit import Visit, Visits, guarded, read_form, text_of
+from socle.services.dmp.service import DmpService
+from socle.standards.errors import Forbidden, NotFound, Text
 
 _SPANS = {"heure": timedelta(hours=1), "jour": timedelta(days=1), "semaine": timedelta(days=7)}
 _TRACES = 100
+#: A job that waits longer than this is told of on the first page.
+_LATE = timedelta(minutes=10)
 
 
-def routes(visits: Visits, base: Base) -> list[BaseRoute]:
+def routes(visits: Visits, base: Base, dmp: DmpService) -> list[BaseRoute]:
     """The pages at ``/operateur``."""
     guard = guarded(visits, "operator/base.html")
-    pages = OperatorPages(base)
-    listed = [("", pages.home), ("/taches", pages.jobs), ("/emetteurs", pages.senders), ("/traces", pages.traces)]
-    return [Route(f"/operateur{path}", guard(page)) for path, page in listed]
+    pages = OperatorPages(base, dmp)
+    listed = [
+        ("GET", "", pages.home),
+        ("GET", "/taches", pages.jobs),
+        ("GET", "/emetteurs", pages.senders),
+        ("GET", "/traces", pages.traces),
+        ("GET", "/signalements", pages.reports),
+        ("POST", "/signalements", pages.answer),
+    ]
+    return [Route(f"/operateur{path}", guard(page), methods=[method]) for method, path, page in listed]
 
 
 class OperatorPages:
     """Pages on the base itself."""
 
-    def __init__(self, base: Base) -> None:
+    def __init__(self, base: Base, dmp: DmpService) -> None:
         self._base = base
+        self._dmp = dmp
 
     async def home(self, request: Request, visit: Visit) -> Response:
         """Is it well, and how much is there."""
@@ -42,7 +54,16 @@ class OperatorPages:
         async with self._base.database.connection() as connection:
             tables = await list_tables(connection)
             waiting = await list_waiting(connection)
-        values = {"visit": visit, "tables": tables, "waiting": sum(task.count for task in waiting), "doors": _doors()}
+        doors = _doors()
+        values = {
+            "visit": visit,
+            "tables": tables,
+            "waiting": sum(task.count for task in waiting),
+            "late": [task for task in waiting if task.oldest < self._base.clock() - _LATE],
+            "failures": sum(failed for _, _, failed, _ in doors),
+            "reports": sum(report.answered_at is None for report in await self._dmp.list_reports(visit.actor)),
+            "doors": doors,
+        }
         return render(request, "operator/home.html", values)
 
     async def jobs(self, request: Request, visit: Visit) -> Response:
@@ -60,6 +81,27 @@ class OperatorPages:
         async with self._base.database.connection() as connection:
             counts = await count_by_sender(connection, since)
         return render(request, "operator/senders.html", {"visit": visit, "counts": counts, "span": span})
+
+    async def reports(self, request: Request, visit: Visit) -> Response:
+        """Accesses that holders do not recognise, those without an answer first."""
+        _require_operator(visit)
+        language = page_language(request)
+        found = [
+            (report, report.access and (report.access.sentence_en if language == "en" else report.access.sentence_fr))
+            for report in await self._dmp.list_reports(visit.actor)
+        ]
+        return render(request, "operator/reports.html", {"visit": visit, "found": found})
+
+    async def answer(self, request: Request, visit: Visit) -> Response:
+        """Answers one report: its holder reads the answer on the first page of the space."""
+        _require_operator(visit)
+        form = await read_form(request)
+        try:
+            key, sequence = UUID(text_of(form, "record", 36)), int(text_of(form, "sequence", 18))
+        except ValueError:
+            raise NotFound("ReportNotFound", Text("Ce signalement n'existe pas.", "There is no such report.")) from None
+        await self._dmp.answer_report(visit.actor, key, sequence, text_of(form, "text", 1000))
+        return RedirectResponse("/operateur/signalements", 303)
 
     async def traces(self, request: Request, visit: Visit) -> Response:
         """Traces by time or by actor. That the operator looked is a trace too."""

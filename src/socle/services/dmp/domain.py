@@ -574,6 +574,19 @@ class AccessLine(msgspec.Struct, frozen=True, kw_only=True):
     documents: tuple[str, ...] = ()
 
 
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """An access that a holder does not recognise. ``access`` is what the trace says, without the names of documents."""
+
+    patient_key: UUID
+    sequence: int
+    at: datetime
+    text_fr: str
+    text_en: str
+    access: AccessLine | None
+    answer: str = ""
+    answered_at: datetime | None = None
+
+
 class NoticeKind(StrEnum):
     """What the holder is told (fact sheet "citizen" §11.4)."""
 
@@ -584,7 +597,7 @@ class NoticeKind(StrEnum):
     RECORD_OPENED = "record-opened"
     RECORD_CLOSED = "record-closed"
     MANDATE_CHANGED = "mandate-changed"
-    #: For the operator: the holder does not recognise an access.
+    #: For the operator: the holder does not recognise an access. For the holder: the operator's answer.
     ACCESS_REPORTED = "access-reported"
 
 

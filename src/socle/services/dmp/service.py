@@ -16,7 +16,7 @@ from uuid import UUID
 from socle.platform.actor import Actor
 from socle.platform.base import Base
 from socle.platform.outgoing import SendMail
-from socle.services.dmp import consent, editing, feeding, lifecycle, merging, notices, reading, traces, upkeep
+from socle.services.dmp import consent, editing, feeding, lifecycle, merging, notices, reading, reports, traces, upkeep
 from socle.services.dmp.context import Conformance, DmpContext, Identities, SendNotices, SignatureCheck
 from socle.services.dmp.domain import (
     FIRST_PAGE,
@@ -42,6 +42,7 @@ from socle.services.dmp.domain import (
     Record,
     RecordSettings,
     RecordStatus,
+    Report,
     Retrieved,
     StoredContent,
     StoredQuery,
@@ -355,6 +356,14 @@ class DmpService:
     ) -> None:
         """The holder does not recognise the access ``sequence``: told to the operator."""
         await notices.report_access(self.context, actor, ins, sequence, text, door)
+
+    async def list_reports(self, actor: Actor, *, count: int = 100) -> list[Report]:
+        """Accesses that holders did not recognise, those without an answer first. For operators."""
+        return await reports.list_reports(self.context, actor, count)
+
+    async def answer_report(self, actor: Actor, key: UUID, sequence: int, text: str) -> None:
+        """Tells the holder, once, what was found about the access ``sequence``. For operators."""
+        await reports.answer_report(self.context, actor, key, sequence, text)
 
     @property
     def sends_mail(self) -> bool:

@@ -50,6 +50,9 @@ _CHANGED: Final = _phrase(
     "change the visibility or status of {what}",
 )
 PHRASES: Final = {
+    "report.answer": _phrase(
+        "a répondu à votre signalement", "répondre à votre signalement", "answered your report", "answer your report"
+    ),
     "ITI-41": _ADDED,
     "ITI-42": _ADDED,
     "ITI-65": _ADDED,
