@@ -66,6 +66,10 @@ SignatureCheck = Callable[[Submission, ReadTree], None]
 _GATHERING: Final = timedelta(minutes=1)
 
 
+#: Deletes what another service holds of a record, in the transaction that destroys it.
+Forget = Callable[[Connection, UUID], Awaitable[None]]
+
+
 class SendNotices(msgspec.Struct, frozen=True):
     """Payload of the job that sends what waits for one account about one record."""
 
@@ -125,6 +129,7 @@ class DmpContext:
         self.conformance = conformance
         self.check_signature = check_signature
         self.send = send
+        self.destroyed_with: list[Forget] = []
         centres = frozenset(filter(None, base.settings.dmp_regulation_centres.split(",")))
         self.policy = Policy(load_matrix(base.settings.dmp_matrix), centres)
 

@@ -201,8 +201,9 @@ async def reopen_record(ctx: DmpContext, actor: Actor, ins: Ins, door: Door) -> 
 
 
 async def destroy(ctx: DmpContext, key: UUID, *, at_once: bool = False) -> bool:
-    """Destroys a closed record whose time is over (or ``at_once``): rows go, then the key without which objects are
-    unreadable. The state stays, so that the record does not open again by itself. Idempotent.
+    """Destroys a closed record whose time is over (or ``at_once``): rows go, those of other services too, then the
+    key without which objects are unreadable. The state stays, so that the record does not open again by itself.
+    Idempotent.
     """
     async with ctx.base.database.transaction() as connection:
         found = await ctx.look(connection, Attempt(), BASE_ACTOR, key, for_change=True)
@@ -212,6 +213,8 @@ async def destroy(ctx: DmpContext, key: UUID, *, at_once: bool = False) -> bool:
         if record is None or record.state is not RecordState.CLOSED or not (is_due or at_once):
             return False
         await record_store.delete_everything(connection, key)
+        for forget in ctx.destroyed_with:
+            await forget(connection, key)
         await ctx.base.objects.rings.destroy(connection, key)
         gone = Record(
             patient_key=key,

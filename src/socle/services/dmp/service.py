@@ -17,7 +17,7 @@ from socle.platform.actor import Actor
 from socle.platform.base import Base
 from socle.platform.outgoing import SendMail
 from socle.services.dmp import consent, editing, feeding, lifecycle, merging, notices, reading, reports, traces, upkeep
-from socle.services.dmp.context import Conformance, DmpContext, Identities, SendNotices, SignatureCheck
+from socle.services.dmp.context import Conformance, DmpContext, Forget, Identities, SendNotices, SignatureCheck
 from socle.services.dmp.domain import (
     FIRST_PAGE,
     AccessLine,
@@ -212,6 +212,10 @@ class DmpService:
     async def destroy_record(self, key: UUID) -> bool:
         """Destroys a closed record whose time of keeping is over; ``False`` if there is none such."""
         return await lifecycle.destroy(self.context, key)
+
+    def destroy_with_record(self, forget: Forget) -> None:
+        """From now on a record's destruction also does ``forget``, in the same transaction."""
+        self.context.destroyed_with.append(forget)
 
     async def sweep(self) -> int:
         """What time brings: openings after the opt-out period, destructions, announcements awaited for two weeks.

@@ -49,3 +49,15 @@ DELETE FROM reading_citizen_line WHERE patient_key = :patient_key AND id = :id;
 -- name: list_lines
 -- All lines of the citizen.
 SELECT id, sealed FROM reading_citizen_line WHERE patient_key = :patient_key ORDER BY at;
+
+-- name: delete_documents
+-- Forgets the words of a patient's documents.
+DELETE FROM reading_document WHERE patient_key = :patient_key;
+
+-- name: delete_digest
+-- Forgets what they say.
+DELETE FROM reading_digest WHERE patient_key = :patient_key;
+
+-- name: delete_lines
+-- Forgets what the citizen wrote.
+DELETE FROM reading_citizen_line WHERE patient_key = :patient_key;

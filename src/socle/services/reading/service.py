@@ -54,6 +54,7 @@ class ReadingService:
     def __init__(self, base: Base, dmp: DmpService) -> None:
         self._base = base
         self._dmp = dmp
+        dmp.destroy_with_record(self._forget)
 
     async def search(
         self,
@@ -244,6 +245,10 @@ class ReadingService:
                     )
                     lines.append(msgspec.msgpack.decode(opened, type=CitizenLine))
         return lines
+
+    async def _forget(self, connection: Connection, key: UUID) -> None:
+        for name in ("delete_documents", "delete_digest", "delete_lines"):
+            await QUERIES[name].execute(connection, patient_key=key)
 
     async def _own_key(self, actor: Actor, ins: Ins) -> UUID:
         if actor.kind not in _OWNERS or actor.authentication is not AuthenticationMode.CITIZEN or actor.patient != ins:
