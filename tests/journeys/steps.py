@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from importlib import resources
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import pyotp
 from playwright.sync_api import Page
 
 from socle.sandbox import cast
@@ -13,6 +15,9 @@ from socle.sandbox import cast
 ROOT = Path(__file__).parents[2]
 AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OPERATOR_PASSWORD = "mot de passe d'essai 2026"
+#: Recovery codes of the operator, by host: each opens once.
+RECOVERY_CODES: dict[str, list[str]] = {}
 DOCTOR = cast.GENERAL_PRACTITIONER.removeprefix("8")
 
 
@@ -34,6 +39,26 @@ def log_in_doctor(page: Page, rpps: str = DOCTOR) -> None:
     page.get_by_label("Code porteur").fill("1234")
     page.get_by_role("button", name="Continuer avec la carte").click()
     page.wait_for_url("**/pro")
+
+
+def log_in_operator(page: Page) -> None:
+    """With the password of the stage's operator, who protects the account at the first login."""
+    page.goto("/operateur")
+    page.get_by_label("Identifiant", exact=True).fill("exploitant")
+    page.get_by_label("Mot de passe", exact=True).fill(OPERATOR_PASSWORD)
+    page.get_by_role("button", name="Continuer").click()
+    page.wait_for_load_state()
+    codes = RECOVERY_CODES.setdefault(urlsplit(page.url).netloc, [])
+    if codes:
+        page.get_by_label("Code de votre application, ou code de secours").fill(codes.pop())
+        page.get_by_role("button", name="Se connecter").click()
+    else:
+        secret = page.locator("main code").inner_text()
+        page.get_by_label("Code à six chiffres").fill(pyotp.TOTP(secret).now())
+        page.get_by_role("button", name="Continuer").click()
+        codes += page.locator("main li code").all_inner_texts()
+        page.get_by_text("Je les ai notés, continuer").click()
+    page.wait_for_url("**/operateur")
 
 
 def open_record(page: Page, matricule: str, *, consents: bool = True) -> None:
