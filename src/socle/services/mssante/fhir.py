@@ -121,12 +121,14 @@ class _Door:
 
     def search_of(self, kind: HolderType) -> Handler:
         async def search(request: Request) -> Response:
+            await self._authenticate(request)
             return await self._search(request, [kind])
 
         return endpoint(search)
 
     async def search_all(self, request: Request) -> Response:
         """``GET /?_type=Practitioner,PractitionerRole``."""
+        await self._authenticate(request)
         try:
             kinds = [HolderType(name) for name in request.query_params.get("_type", "").split(",")]
         except ValueError as error:
@@ -136,7 +138,6 @@ class _Door:
         return await self._search(request, kinds)
 
     async def _search(self, request: Request, kinds: list[HolderType]) -> Response:
-        await self._authenticate(request)
         wanted = _read_query(request)
         entries: list[BundleEntry] = []
         last: tuple[str, Holder] | None = None
