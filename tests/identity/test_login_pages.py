@@ -8,7 +8,6 @@ from importlib import resources
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -35,6 +34,8 @@ _PAGES = (
     "/connexion?espace=citoyen",
     "/connexion?espace=operateur",
     "/connexion/activation",
+    "/connexion/recuperation/citoyen",
+    "/connexion/recuperation/operateur",
     "/sandbox/pannes",
     "/deconnecte",
 )
@@ -83,9 +84,14 @@ def test_a_login_needs_no_mouse_and_its_steps_are_accessible(registered: tuple[s
     page.wait_for_url("**/auth/wait?**")
     assert findings(page) == []
     number = page.locator("strong.number").inner_text()
-    [waiting] = httpx.get(f"{url}/sandbox/api/ecps/810109876549").json()
-    answer = {"id": waiting["id"], "subject": "810109876549", "number": number}
-    assert httpx.post(f"{url}/sandbox/api/ecps", json=answer).status_code == 204
+    phone = page.context.new_page()
+    phone.set_viewport_size({"width": 320, "height": 640})
+    phone.goto(f"{url}/sandbox/ecps?identifiant=10109876549")
+    assert findings(phone) == []
+    phone.get_by_role("button", name=number).press("Enter")
+    phone.wait_for_url("**fait=oui**")
+    assert findings(phone) == []
+    page.bring_to_front()
     page.get_by_role("button", name="Continuer").wait_for()
     assert findings(page) == []
     assert "CAMILLE MARCHAND" in page.content()

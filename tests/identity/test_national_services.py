@@ -189,7 +189,7 @@ def test_a_citizen_logs_in_by_the_nation_s_franceconnect_into_the_record_of_who_
         form = read_hidden(page.text) | {"subject": persona.subject}
         page = http.post(f"{region.nation.url}/franceconnect/api/v2/personne", data=form)
         if page.status_code == 200:
-            consent = f"{region.nation.url}/franceconnect/api/v2/consent"
+            consent = f"{region.nation.url}/franceconnect/api/v2/authorize/consent"
             page = http.post(consent, data=read_hidden(page.text) | {"answer": "yes"})
         page = follow(http, page)
         assert str(page.url).startswith(f"{region.base.url}/espace"), page.text
