@@ -20,6 +20,7 @@ from socle.platform.patient_key import patient_key
 from socle.services.mssante import rules
 from socle.services.mssante.domain import Folder, MailSession
 from socle.services.mssante.errors import not_authenticated
+from socle.services.mssante.imap_folders import FOLDER_COMMANDS, FolderCommands, folder_name_of, text_of
 from socle.services.mssante.imap_selected import Selected
 from socle.services.mssante.sasl import BEARERS, FAILED_CHALLENGE, authenticate, mechanisms, read_response
 from socle.services.mssante.service import MssanteService
@@ -30,13 +31,9 @@ from socle.standards.mail.imap import (
     ImapCommand,
     ImapReader,
     NeedsContinuation,
-    decode_name,
-    encode_name,
     format_set,
-    parenthesise,
     parse_command,
     parse_set,
-    quote,
 )
 
 _BEFORE_LOGIN: Final = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE"
@@ -65,6 +62,7 @@ class ImapSession:
         self._selected: Selected | None = None
         self._changed = asyncio.Event()
         self._errors = 0
+        self._has_condstore = False
         self._is_over = False
         self._timeout_s = 1800.0
 
@@ -132,6 +130,8 @@ class ImapSession:
             handler = _NOT_AUTHENTICATED.get(command.name)
         if handler is None and self._session is not None:
             handler = _AUTHENTICATED.get(command.name)
+            if command.name in FOLDER_COMMANDS:
+                handler = ImapSession._on_folders
             if handler is None and self._selected is not None:
                 handler = _SELECTED.get(command.name)
         if handler is None:
@@ -230,7 +230,7 @@ class ImapSession:
             return "NO [PRIVACYREQUIRED] Encryption required"
         if len(command.arguments) != 2:
             return "BAD Two arguments expected"
-        address, password = (_text(value) for value in command.arguments)
+        address, password = (text_of(value) for value in command.arguments)
         try:
             session = await self._service.access.by_password(address, password, client=self._wire.client)
         except SocleError:
@@ -253,23 +253,20 @@ class ImapSession:
     async def _enable(self, command: ImapCommand) -> str:
         names = {str(value).upper() for value in command.arguments}
         enabled = " CONDSTORE" if "CONDSTORE" in names else ""
-        if enabled and self._selected:
-            self._selected.has_condstore = True
+        self._has_condstore = self._has_condstore or bool(enabled)
+        if self._selected:
+            self._selected.has_condstore = self._has_condstore
         await self._wire.write(f"* ENABLED{enabled}\r\n".encode())
-        return "OK Done"
-
-    async def _namespace(self, _command: ImapCommand) -> str:
-        await self._wire.write(b'* NAMESPACE (("" "/")) NIL NIL\r\n')
         return "OK Done"
 
     async def _select(self, command: ImapCommand) -> str:
         self._leave_folder()
         session, rooms = self._mail_session, self._service.rooms
-        folder = await rooms.folder(session.box.key, _folder_name(command.arguments, 0))
+        folder = await rooms.folder(session.box.key, folder_name_of(command.arguments, 0))
         rows = await rooms.rows(session.box.key, folder.id)
         read_only = command.name == "EXAMINE"
         selected = Selected(self._service, session, folder, rows, read_only=read_only)
-        selected.has_condstore = any(
+        selected.has_condstore = self._has_condstore or any(
             isinstance(value, list) and "CONDSTORE" in {str(word).upper() for word in value}
             for value in command.arguments[1:]
         )
@@ -303,72 +300,14 @@ class ImapSession:
             )
         )
 
-    async def _create(self, command: ImapCommand) -> str:
-        await self._service.rooms.create_folder(self._mail_session.box.key, _folder_name(command.arguments, 0))
-        return "OK Done"
-
-    async def _delete(self, command: ImapCommand) -> str:
-        await self._service.rooms.delete_folder(self._mail_session.box.key, _folder_name(command.arguments, 0))
-        return "OK Done"
-
-    async def _rename(self, command: ImapCommand) -> str:
-        old, new = _folder_name(command.arguments, 0), _folder_name(command.arguments, 1)
-        await self._service.rooms.rename_folder(self._mail_session.box.key, old, new)
-        return "OK Done"
-
-    async def _subscribe(self, command: ImapCommand) -> str:
-        await self._service.rooms.subscribe(
-            self._mail_session.box.key,
-            _folder_name(command.arguments, 0),
-            is_subscribed=command.name == "SUBSCRIBE",
-        )
-        return "OK Done"
-
-    async def _list(self, command: ImapCommand) -> str:
-        arguments = [value for value in command.arguments if not isinstance(value, list)]
-        if len(arguments) < 2:
-            return "BAD Two arguments expected"
-        reference, pattern = (decode_name(_raw(value)) for value in arguments[:2])
-        word = b"LSUB" if command.name == "LSUB" else b"LIST"
-        if not pattern:
-            await self._wire.write(b'* %b (\\Noselect) "/" ""\r\n' % word)
-            return "OK Done"
-        folders = await self._service.rooms.folders(self._mail_session.box.key)
-        matches = _pattern(reference + pattern)
-        lines = []
-        for folder in folders:
-            if matches.fullmatch(folder.name) and (command.name == "LIST" or folder.is_subscribed):
-                has_children = any(other.name.startswith(f"{folder.name}/") for other in folders)
-                attributes = ["\\HasChildren" if has_children else "\\HasNoChildren"]
-                attributes += [folder.special_use] if folder.special_use else []
-                lines.append(
-                    b'* %b (%b) "/" %b\r\n' % (word, " ".join(attributes).encode(), quote(encode_name(folder.name)))
-                )
-        await self._wire.write(b"".join(lines))
-        return "OK Done"
-
-    async def _status(self, command: ImapCommand) -> str:
-        if len(command.arguments) != 2 or not isinstance(command.arguments[1], list):
-            return "BAD A folder and a list expected"
-        key = self._mail_session.box.key
-        folder = await self._service.rooms.folder(key, _folder_name(command.arguments, 0))
-        count = await self._service.rooms.count(key, folder.id)
-        known = {
-            "MESSAGES": count.messages,
-            "RECENT": 0,
-            "UIDNEXT": folder.uid_next,
-            "UIDVALIDITY": folder.uid_validity,
-            "UNSEEN": count.unseen,
-            "HIGHESTMODSEQ": folder.highest_modseq,
-            "SIZE": count.bytes,
-        }
-        names = [str(value).upper() for value in command.arguments[1]]
-        items = [f"{name} {known[name]}".encode() for name in names if name in known]
-        await self._wire.write(b"* STATUS %b %b\r\n" % (quote(encode_name(folder.name)), parenthesise(items)))
-        return "OK Done"
+    async def _on_folders(self, command: ImapCommand) -> str:
+        folders = FolderCommands(self._service.rooms, self._mail_session.box.key)
+        lines, reply = await FOLDER_COMMANDS[command.name](folders, command)
+        await self._wire.write(lines)
+        return reply
 
     async def _append(self, command: ImapCommand) -> str:
-        name = _folder_name(command.arguments, 0)
+        name = folder_name_of(command.arguments, 0)
         rest = command.arguments[1:]
         flags: list[str] = []
         moment: datetime | None = None
@@ -376,7 +315,7 @@ class ImapSession:
             flags = [str(flag) for flag in rest[0]]
             rest = rest[1:]
         if len(rest) == 2:
-            moment = _moment(_text(rest[0]))
+            moment = _moment(text_of(rest[0]))
             rest = rest[1:]
         if len(rest) != 1 or not isinstance(rest[0], bytes):
             return "BAD A message expected"
@@ -386,14 +325,6 @@ class ImapSession:
         )
         await self._tell_changes()
         return f"OK [APPENDUID {placed.uid_validity} {placed.uids[0]}] Done"
-
-    async def _quota(self, command: ImapCommand) -> str:
-        used, allowed = await self._service.rooms.quota(self._mail_session.box.key)
-        lines = b""
-        if command.name == "GETQUOTAROOT":
-            lines = b'* QUOTAROOT %b ""\r\n' % quote(encode_name(_folder_name(command.arguments, 0)))
-        await self._wire.write(lines + b'* QUOTA "" (STORAGE %d %d)\r\n' % (-(-used // 1024), allowed // 1024))
-        return "OK Done"
 
     async def _idle(self, _command: ImapCommand) -> str:
         await self._wire.write(b"+ Idling\r\n")
@@ -484,7 +415,7 @@ class ImapSession:
         move = command.name.endswith("MOVE")
         if move:
             self._writable_only()
-        name = _folder_name(command.arguments, 1)
+        name = folder_name_of(command.arguments, 1)
         placed = await self._folder.copy(command.arguments, name, by_uid=command.name.startswith("UID"), move=move)
         code = (
             f"[COPYUID {placed.uid_validity} {format_set(list(placed.sources))} {format_set(list(placed.uids))}]"
@@ -517,20 +448,9 @@ _NOT_AUTHENTICATED: Final[dict[str, Handler]] = {
 }
 _AUTHENTICATED: Final[dict[str, Handler]] = {
     "ENABLE": ImapSession._enable,
-    "NAMESPACE": ImapSession._namespace,
     "SELECT": ImapSession._select,
     "EXAMINE": ImapSession._select,
-    "CREATE": ImapSession._create,
-    "DELETE": ImapSession._delete,
-    "RENAME": ImapSession._rename,
-    "SUBSCRIBE": ImapSession._subscribe,
-    "UNSUBSCRIBE": ImapSession._subscribe,
-    "LIST": ImapSession._list,
-    "LSUB": ImapSession._list,
-    "STATUS": ImapSession._status,
     "APPEND": ImapSession._append,
-    "GETQUOTA": ImapSession._quota,
-    "GETQUOTAROOT": ImapSession._quota,
     "IDLE": ImapSession._idle,
 }
 _SELECTED: Final[dict[str, Handler]] = {
@@ -560,29 +480,6 @@ def _response_code(error: SocleError) -> str:
     if isinstance(error, NotFound):
         return "[TRYCREATE] "
     return "[ALREADYEXISTS] " if error.code == "MSSFolderExists" else ""
-
-
-def _raw(value: object) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
-
-
-def _text(value: object) -> str:
-    return _raw(value).decode("utf-8", "replace")
-
-
-def _folder_name(arguments: list[object], position: int) -> str:
-    if position >= len(arguments) or isinstance(arguments[position], list):
-        raise MalformedInput("IMAPArguments", Text("Nom de dossier attendu.", "Folder name expected."))
-    name = decode_name(_raw(arguments[position]))
-    return "INBOX" if name.upper() == "INBOX" else name.rstrip("/")
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    parts = {"*": ".*", "%": "[^/]*"}
-    collapsed = re.sub(r"[*%]{2,}", "*", text[:300])
-    if sum(collapsed.count(wildcard) for wildcard in parts) > 5:  # each one multiplies the work
-        raise MalformedInput("IMAPPattern", Text("Motif trop complexe.", "Pattern too complex."))
-    return re.compile("".join(parts.get(character, re.escape(character)) for character in collapsed), re.DOTALL)
 
 
 def _moment(text: str) -> datetime:
