@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-_NOT_BENCHES = {"__init__", "__main__", "measure"}
+_NOT_BENCHES = {"__init__", "__main__", "measure", "population", "traffic"}
 
 
 def main() -> None:

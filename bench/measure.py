@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -30,17 +31,17 @@ class Server:
         self.settings = settings
         self.url = settings.base_url
         self._root = psutil.Process(process.pid)
+        self._peak_mib = 0.0
+        threading.Thread(target=self._watch_memory, daemon=True).start()
 
     def cpu_s(self) -> dict[str, float]:
-        """CPU seconds used so far, by kind of process (web, jobs, mail, postgres, supervisor)."""
+        """CPU seconds used so far, by kind of process: ``socle`` (web, jobs, mail, supervisor), ``postgres``."""
         used: dict[str, float] = {}
         for process in [self._root, *self._root.children(recursive=True)]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 times = process.cpu_times()
                 kind = "postgres" if process.name().startswith("postgres") else "socle"
                 used[kind] = used.get(kind, 0.0) + times.user + times.system
-                if kind == "postgres":
-                    used[kind] += 0.0
         return used
 
     def memory_mib(self) -> float:
@@ -51,6 +52,16 @@ class Server:
                 info = process.memory_full_info()
                 total += getattr(info, "pss", info.rss)
         return total / 1024 / 1024
+
+    def peak_memory_mib(self) -> float:
+        """The largest ``memory_mib`` seen so far, looked at each second."""
+        return max(self._peak_mib, self.memory_mib())
+
+    def _watch_memory(self) -> None:
+        while self._root.is_running():
+            with contextlib.suppress(psutil.Error):
+                self._peak_mib = max(self._peak_mib, self.memory_mib())
+            time.sleep(1)
 
 
 @contextlib.contextmanager
