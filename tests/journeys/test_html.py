@@ -25,6 +25,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
 Contexts = Callable[..., BrowserContext]
 LARGEST_PAGE_BYTES = 200_000
+#: What this edition of the validator does not know yet.
+OUTDATED = (
+    # HTML Standard, "Autofill": webauthn follows username.
+    "The string “webauthn” is not a valid autofill field name",
+    # Every browser of the last five years knows inputmode.
+    "The “inputmode” attribute is not supported in all browsers",
+)
 #: What no address and no log line may hold: names, matricules and birth dates of the cast.
 PERSONAL = re.compile(r"testut|robert|arcy|bellec|jeanne|1900\d{10}|2790\d{10}|\b[12]\d{12}(?:\d\d)?\b", re.IGNORECASE)
 
@@ -117,7 +124,7 @@ def test_the_nu_validator_finds_no_error_in_any_page(pages: list[Walked], tmp_pa
     errors = {
         f"{shape_of(names[Path(one['url']).name])}: {one['message']} in {one.get('extract', '')!r}"
         for one in messages
-        if one["type"] == "error" or one.get("subType") == "warning"
+        if not any(known in one["message"] for known in OUTDATED)
     }
     assert sorted(errors) == []
 

@@ -9,7 +9,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from socle.portals.citizen.news import news_of
+from socle.portals.citizen.news import MOST_NOTICES, news_of
 from socle.portals.deposit import Deposit, citizen_submission, citizen_type
 from socle.portals.document import DocumentViewer
 from socle.portals.pages import page_language, render, translate
@@ -29,9 +29,6 @@ from socle.services.reading.service import ReadingService
 from socle.standards.errors import InvalidContent
 from socle.standards.xds.model import Status
 
-#: Notices looked at for the home page, where those of a kind are told together.
-_NOTICES = 200
-
 
 class DocumentPages:
     """Pages on documents."""
@@ -44,7 +41,7 @@ class DocumentPages:
 
     async def home(self, request: Request, visit: Visit) -> Response:
         """What is new, and the ways on."""
-        notices = await self._dmp.list_notices(visit.actor, visit.record, count=_NOTICES)
+        notices = await self._dmp.list_notices(visit.actor, visit.record, count=MOST_NOTICES)
         found = await self._dmp.search(
             visit.actor,
             FindDocuments(patient=visit.record, filter=DocumentFilter(statuses=(Status.APPROVED,))),

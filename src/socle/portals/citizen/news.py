@@ -20,7 +20,9 @@ _LINKS: Final = {
     NoticeKind.ACCESS_REPORTED: "/espace/traces",
     NoticeKind.MANDATE_CHANGED: "/espace/acces",
 }
-_MOST: Final = 6
+MOST_LINES: Final = 6
+#: Notices to look at.
+MOST_NOTICES: Final = 500
 
 
 class News(msgspec.Struct, frozen=True):
@@ -38,7 +40,7 @@ def news_of(request: Request, notices: Sequence[Notice]) -> list[News]:
     groups: dict[tuple[object, ...], list[Notice]] = {}
     for notice in notices:
         groups.setdefault((notice.kind, notice.at.astimezone(PARIS).date(), notice.text_fr), []).append(notice)
-    return [_line(request, alike) for alike in list(groups.values())[:_MOST]]
+    return [_line(request, alike) for alike in list(groups.values())[:MOST_LINES]]
 
 
 def _line(request: Request, alike: Sequence[Notice]) -> News:

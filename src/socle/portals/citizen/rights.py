@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 
 import msgspec
 from starlette.requests import Request
@@ -110,7 +111,7 @@ class RightPages:
         language = page_language(request)
         values = {
             "visit": visit,
-            "lines": [(line, line.sentence_en if language == "en" else line.sentence_fr) for line in lines],
+            "lines": _together(lines, language),
             "next": following,
             "is_whole": is_whole,
             "reported": "signale" in request.query_params,
@@ -155,6 +156,15 @@ class RightPages:
             "errors": errors,
         }
         return render(request, "espace/access.html", values, status=422 if errors else 200)
+
+
+def _together(lines: Sequence[AccessLine], language: str) -> list[tuple[AccessLine, str, int]]:
+    """Each line with its sentence and how often it follows itself on the same day: it is then told once."""
+    alike = groupby(lines, lambda line: (line.sentence_fr, line.actor.id, line.at.astimezone(PARIS).date()))
+    groups = [list(group) for _, group in alike]
+    return [
+        (group[0], group[0].sentence_en if language == "en" else group[0].sentence_fr, len(group)) for group in groups
+    ]
 
 
 def _is_of_self(line: AccessLine, visit: Visit) -> bool:

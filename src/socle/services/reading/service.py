@@ -41,6 +41,8 @@ QUERIES = Queries("socle.services.reading")
 _MOST_DOCUMENTS = 5000
 #: Most documents read at once because nobody had read them yet; the others are left to a job.
 _MOST_UNREAD = 50
+#: Changes with what is kept of a document: all is then read anew.
+_FORM = 2
 _DIGEST = msgspec.msgpack.Decoder(dict[str, Facts])
 _DIGEST_CONTEXT = b"reading-digest"
 _CURRENT = (Status.APPROVED, Status.ARCHIVED)
@@ -265,8 +267,8 @@ class ReadingService:
 
 
 def _index_id(index_key: bytes) -> int:
-    """A name for ``index_key`` that tells nothing of it."""
-    return hash_term(index_key, "")
+    """A name for ``index_key``, which tells nothing of it, and for the form of what is kept."""
+    return hash_term(index_key, f" {_FORM}")
 
 
 def _pack(content: bytes) -> bytes:
