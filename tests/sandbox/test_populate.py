@@ -1,3 +1,7 @@
+import subprocess
+import sys
+import tempfile
+
 import msgspec
 import pytest
 from msgspec.structs import replace
@@ -55,11 +59,12 @@ async def test_production_has_no_fictitious_people(base):
 
 
 @pytest.mark.slow
-def test_the_command_fills_a_data_directory_that_nothing_runs_on(tmp_path, capsys):
-    from socle.cli.sandbox import app
-
-    app("populate --patients 50 --seed 2 --json --data " + str(tmp_path), result_action="return_value")
-    printed = msgspec.json.decode(capsys.readouterr().out)
-    assert (printed["patients"], printed["new_patients"]) == (50, 50)
-    app("populate --patients 50 --seed 2 --json --data " + str(tmp_path), result_action="return_value")
-    assert msgspec.json.decode(capsys.readouterr().out)["new_patients"] == 0
+@pytest.mark.timeout(400)
+def test_the_command_fills_a_data_directory_that_nothing_runs_on():
+    with tempfile.TemporaryDirectory(prefix="socle-") as data:
+        command = [sys.executable, "-m", "socle.cli", "sandbox", "populate", "--patients", "50", "--seed", "2"]
+        for expected in (50, 0):
+            ended = subprocess.run([*command, "--json", "--data", data], capture_output=True, timeout=180, check=False)
+            assert ended.returncode == 0, ended.stderr.decode()
+            printed = msgspec.json.decode(ended.stdout)
+            assert (printed["patients"], printed["new_patients"]) == (50, expected)

@@ -12,6 +12,7 @@ from socle.platform.base import Base, open_base
 from socle.platform.embedded import EmbeddedPostgres
 from socle.platform.migrations import migrate
 from socle.platform.settings import Settings
+from socle.platform.telemetry import configure_logs
 from socle.server.supervisor import lock_directory
 
 
@@ -19,8 +20,10 @@ from socle.server.supervisor import lock_directory
 async def open_offline(settings: Settings) -> AsyncIterator[Base]:
     """The base of ``settings``, on the database that runs, or on one started for as long as the block lasts.
 
-    Raises ``Unavailable`` when PostgreSQL cannot be started.
+    Logs go to standard error: a command's answer is alone on standard output. Raises ``Unavailable`` when PostgreSQL
+    cannot be started.
     """
+    configure_logs(settings.log_level)
     async with contextlib.AsyncExitStack() as stack:
         url = settings.database_url
         if not url:
