@@ -6,11 +6,13 @@ import gc
 import io
 import os
 import signal
+import threading
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -35,12 +37,21 @@ def open_worker(store: str, own: bool = False) -> None:
 
 
 def _start(store: str, own: bool) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGALRM, _give_up)
     open_worker(store, own)
     # Nothing that is loaded now will ever be garbage, and documents release their own trees.
     gc.collect()
     gc.freeze()
     gc.disable()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that asks it is gone, however it went: it would wait for ever."""
+    parent = parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(0)
 
 
 def worker_pool(store: str, own: bool = False, documents: int = 1_000_000) -> ProcessPoolExecutor:
