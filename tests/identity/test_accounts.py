@@ -85,7 +85,7 @@ async def test_wrong_recoveries_lock_the_account(holder: Holder) -> None:
             await holder.recover("000000", "X")
     with pytest.raises(LoginRefused) as refused:
         await holder.recover(holder.shown(), holder.paper[0])
-    assert refused.value.code == "AccountLocked"
+    assert refused.value.code == "WrongRecovery"
 
 
 async def test_a_new_letter_gives_the_space_back_and_former_proofs_are_worth_nothing(
@@ -201,3 +201,46 @@ async def test_a_password_with_the_identifier_in_it_is_refused_at_each_change(ho
     account = await holder.log_in(PASSWORD)
     with pytest.raises(InvalidContent):
         await holder.accounts.change_password(account, PASSWORD, "jeanne jeanne jeanne 2026")
+
+
+async def test_a_locked_account_answers_as_one_that_does_not_exist(holder: Holder, identity: IdentityService) -> None:
+    for _ in range(5):
+        with pytest.raises(LoginRefused):
+            await holder.log_in("faux mot de passe")
+    with pytest.raises(LoginRefused) as locked:
+        await holder.log_in(PASSWORD)
+    with pytest.raises(LoginRefused) as unknown:
+        await identity.accounts.check_password(AccountKind.CITIZEN, "personne@exemple.test", PASSWORD)
+    assert (locked.value.code, locked.value.remedy) == (unknown.value.code, unknown.value.remedy)
+
+
+async def test_the_matricule_that_goes_with_a_letter_is_not_to_be_guessed(identity: IdentityService) -> None:
+    code = await identity.accounts.invite(INS, "JEANNE D'ARCY")
+    for guess in range(10):
+        with pytest.raises(LoginRefused):
+            await identity.accounts.activate(code, f"28407693830{guess:02d}", LOGIN, PASSWORD)
+    with pytest.raises(LoginRefused):
+        await identity.accounts.activate(code, INS.matricule, LOGIN, PASSWORD)
+
+
+async def test_the_code_that_enrols_a_telephone_does_not_serve_again(holder: Holder, identity: IdentityService) -> None:
+    account = await holder.log_in(PASSWORD)
+    with pytest.raises(LoginRefused):
+        await identity.accounts.second_factor.check(account.id, holder.totp.at(holder.clock.now))
+    await identity.accounts.second_factor.check(account.id, holder.shown())
+
+
+async def test_what_was_half_proven_before_the_account_changed_leads_nowhere(
+    http: Any, holder: Holder, read_hidden: Any
+) -> None:
+    """A thief of password and session who was about to enrol a telephone loses to the holder who recovers."""
+    await _log_in(http, read_hidden, PASSWORD, holder.shown())
+    csrf = read_hidden((await http.get("/connexion/compte/citoyen")).text)
+    await http.post("/connexion/compte/citoyen/telephone", data=csrf | {"current": PASSWORD})
+    page = await http.get("/connexion/second-facteur")
+    [secret] = re.findall(r"<code>([A-Z2-7]{32})</code>", page.text)
+    await holder.recover(holder.shown(), holder.paper[0])
+    form = read_hidden(page.text) | {"code": pyotp.TOTP(secret).at(holder.clock.now)}
+    answer = await http.post("/connexion/second-facteur", data=form)
+    assert answer.status_code == 401
+    assert "codes de secours" not in answer.text

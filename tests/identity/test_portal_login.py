@@ -183,7 +183,7 @@ async def test_a_letter_s_code_opens_an_account_with_two_factors(
         assert (await log_in("faux mot de passe", "000000")).status_code == 401
     clock.move(timedelta(seconds=60))
     locked = await log_in(PASSWORD, totp.at(clock.now))
-    assert "Trop d" in locked.text
+    assert "cinq erreurs" in locked.text
     clock.move(timedelta(minutes=16))
     assert (await log_in(PASSWORD, totp.at(clock.now))).headers["location"] == "/espace/x"
 

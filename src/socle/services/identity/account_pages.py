@@ -35,7 +35,7 @@ class AccountPages:
         self._service = service
         self._settings = service.base.settings
         self._accounts = service.accounts
-        self._steps = Steps(service.base)
+        self._steps = Steps(service.base, service.accounts)
         self._passkeys = Passkeys(service.base)
 
     def routes(self, page: Callable[[Handler], Handler]) -> list[BaseRoute]:
@@ -100,7 +100,7 @@ class AccountPages:
             return await self._show(request, refusal=refusal)
         secret = self._accounts.second_factor.start()
         response = redirect("/connexion/second-facteur")
-        return await self._steps.keep(response, account.id, space, f"/connexion/compte/{space.value}", secret=secret)
+        return await self._steps.keep(response, account, space, f"/connexion/compte/{space.value}", secret=secret)
 
     async def _remove_passkey(self, request: Request) -> Response:
         space, account, form = await self._posted(request)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 from uuid import UUID, uuid4
 
 from argon2 import PasswordHasher
@@ -22,16 +23,20 @@ from socle.platform.database import Connection, Queries
 from socle.platform.patient_key import owner_key
 from socle.services.identity.domain import Account, AccountKind, account_of, new_code, normalise_code, sha256
 from socle.services.identity.errors import LoginRefused
-from socle.services.identity.lockout import count_failure, refuse_locked
+from socle.services.identity.lockout import count_failure, is_locked
 from socle.services.identity.second_factor import SecondFactor
 from socle.standards.errors import Conflict, InvalidContent, NotFound, Text
 from socle.standards.ids.ins import Ins
 
 QUERIES = Queries("socle.services.identity")
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 #: Validity of the provisional code of a letter. Source: citizen fact sheet §2.1.
 ACTIVATION_LIFE: Final = timedelta(weeks=6)
 _SHORTEST_PASSWORD: Final = 12
+_HASHES_AT_ONCE: Final = 2
 _hasher = PasswordHasher()
 
 
@@ -41,6 +46,8 @@ class Accounts:
     def __init__(self, base: Base) -> None:
         self._base = base
         self.second_factor = SecondFactor(base)
+        # Each takes a core and 64 MiB: whoever floods the login page waits in line, and nobody else does.
+        self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
 
     async def invite(self, ins: Ins, name: str) -> str:
         """A provisional code for the letter that opens a citizen's space; it lives six weeks and serves once."""
@@ -63,21 +70,16 @@ class Accounts:
         second factor, passkeys and logins gone.
         Raises ``LoginRefused`` (one sentence for a wrong code or matricule), ``InvalidContent``, ``Conflict``.
         """
-        hashed = await hash_password(password, login)
+        check_strength(password, login)
+        letter = {"code_sha256": sha256(normalise_code(code)), "now": self._base.clock()}
+        async with self._base.database.connection() as connection:
+            row = await QUERIES["try_activation"].row(connection, **letter)
+        if row is None or not secrets.compare_digest(row["ins"][:13].encode(), _matricule(matricule)):
+            raise _wrong_activation()
+        ins, hashed = Ins(row["ins"], row["ins_oid"]), await self._hash(password, login)
         async with self._base.database.transaction() as connection:
-            row = await QUERIES["use_activation"].row(
-                connection, code_sha256=sha256(normalise_code(code)), now=self._base.clock()
-            )
-            if row is None or not secrets.compare_digest(row["ins"][:13], matricule.replace(" ", "")[:13]):
-                raise LoginRefused(
-                    "WrongActivation",
-                    Text("Le code et le numéro ne vont pas ensemble.", "The code and the number do not match."),
-                    remedy=Text(
-                        "Vérifiez la lettre ; un code vit six semaines. Demandez-en un autre au besoin.",
-                        "Check the letter; a code lives six weeks. Ask for another if needed.",
-                    ),
-                )
-            ins = Ins(row["ins"], row["ins_oid"])
+            if not await QUERIES["use_activation"].execute(connection, **letter):
+                raise _wrong_activation()
             await self._refuse_taken(connection, AccountKind.CITIZEN, login, citizen_account(ins))
             if await self._reset(connection, citizen_account(ins), hashed, login):
                 return await self._existing(connection, citizen_account(ins))
@@ -85,7 +87,7 @@ class Accounts:
 
     async def add_operator(self, login: str, name: str, password: str) -> Account:
         """An operator's account. Raises ``InvalidContent``, ``Conflict``."""
-        hashed = await hash_password(password, login)
+        hashed = await self._hash(password, login)
         async with self._base.database.transaction() as connection:
             await self._refuse_taken(connection, AccountKind.OPERATOR, login, None)
             return await self._add(connection, AccountKind.OPERATOR, login, name, hashed, None)
@@ -95,7 +97,7 @@ class Accounts:
 
         Raises ``NotFound``, ``InvalidContent``.
         """
-        hashed = await hash_password(password, login)
+        hashed = await self._hash(password, login)
         async with self._base.database.transaction() as connection:
             account = await self._operator(connection, login)
             await self._reset(connection, account.id, hashed, login)
@@ -139,10 +141,9 @@ class Accounts:
         async with self._base.database.connection() as connection:
             row = await QUERIES["find_account_by_login"].row(connection, kind=kind.value, login=normalise_login(login))
         # An unknown identifier costs the same hash, so that time tells nothing.
-        is_right = await asyncio.to_thread(_verify, row["password_hash"] if row is not None else "", password)
-        if row is None or not row["password_hash"]:
+        is_right = await self._in_turn(_verify, row["password_hash"] if row is not None else "", password)
+        if row is None or not row["password_hash"] or is_locked(row, self._base.clock()):
             raise _refused()
-        refuse_locked(row, self._base.clock())
         if not is_right:
             await count_failure(self._base, account_of(row), "password")
             raise _refused()
@@ -153,7 +154,7 @@ class Accounts:
 
         Raises ``LoginRefused``, ``InvalidContent``.
         """
-        hashed = await hash_password(password, account.login)
+        hashed = await self._hash(password, account.login)
         await self.check_password(account.kind, account.login, current)
         async with self._base.database.transaction() as connection:
             await QUERIES["set_password"].execute(connection, id=account.id, password_hash=hashed)
@@ -164,12 +165,11 @@ class Accounts:
 
         Raises ``LoginRefused`` (one sentence whatever was wrong), ``InvalidContent``.
         """
-        hashed = await hash_password(password, login)
+        hashed = await self._hash(password, login)
         async with self._base.database.connection() as connection:
             row = await QUERIES["find_account_by_login"].row(connection, kind=kind.value, login=normalise_login(login))
-        if row is None or row["totp_sealed"] is None:
+        if row is None or row["totp_sealed"] is None or is_locked(row, self._base.clock()):
             raise _wrong_recovery()
-        refuse_locked(row, self._base.clock())
         account = account_of(row)
         try:
             # Rolled back when one code is wrong, so that the other is not spent.
@@ -184,6 +184,15 @@ class Accounts:
             await count_failure(self._base, account, "recovery")
             raise
         return account
+
+    async def _hash(self, password: str, login: str) -> str:
+        """The form in which a password is kept. Raises ``InvalidContent`` for a weak one."""
+        check_strength(password, login)
+        return await self._in_turn(_hasher.hash, password)
+
+    async def _in_turn(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        async with self._hashing:
+            return await asyncio.to_thread(work, *args, **kwargs)
 
     async def _operator(self, connection: Connection, login: str) -> Account:
         row = await QUERIES["find_account_by_login"].row(
@@ -252,11 +261,10 @@ def normalise_login(login: str) -> str:
     return login.strip().casefold()[:200]
 
 
-async def hash_password(password: str, login: str) -> str:
-    """The form in which a password is kept (Argon2), made in a thread: it takes a core for some 50 ms.
+def check_strength(password: str, login: str) -> None:
+    """Refuses a password under twelve characters, of few different ones, or that holds the identifier.
 
-    Raises ``InvalidContent`` for one under twelve characters, of few different ones, or that holds the identifier.
-    Source: ANSSI/CNIL recommendation on passwords (length rather than composition).
+    Raises ``InvalidContent``. Source: ANSSI/CNIL recommendation on passwords (length rather than composition).
     """
     name = normalise_login(login).partition("@")[0]
     is_weak = len(password) < _SHORTEST_PASSWORD or len(set(password)) < 6 or len(password) > 200
@@ -270,7 +278,10 @@ async def hash_password(password: str, login: str) -> str:
                 "Twelve characters or more, varied, without your identifier: a sentence does well.",
             ),
         )
-    return await asyncio.to_thread(_hasher.hash, password)
+
+
+def _matricule(text: str) -> bytes:
+    return text.replace(" ", "")[:13].encode()
 
 
 def _verify(hashed: str, password: str) -> bool:
@@ -289,7 +300,10 @@ def _refused() -> LoginRefused:
     return LoginRefused(
         "WrongCredentials",
         Text("L'identifiant ou le mot de passe est faux.", "The identifier or the password is wrong."),
-        remedy=Text("Vérifiez les deux et réessayez.", "Check both and try again."),
+        remedy=Text(
+            "Vérifiez les deux et réessayez ; après cinq erreurs, attendez quinze minutes.",
+            "Check both and try again; after five mistakes, wait fifteen minutes.",
+        ),
     )
 
 
@@ -298,8 +312,21 @@ def _wrong_recovery() -> LoginRefused:
         "WrongRecovery",
         Text("L'identifiant ou l'un des codes est faux.", "The identifier or one of the codes is wrong."),
         remedy=Text(
-            "Prenez le code suivant de l'application, et un code de secours qui n'a pas servi.",
-            "Take the next code of the application, and a recovery code that was not used.",
+            "Prenez le code suivant de l'application, et un code de secours qui n'a pas servi ; après cinq erreurs, "
+            "attendez quinze minutes.",
+            "Take the next code of the application, and a recovery code that was not used; after five mistakes, wait "
+            "fifteen minutes.",
+        ),
+    )
+
+
+def _wrong_activation() -> LoginRefused:
+    return LoginRefused(
+        "WrongActivation",
+        Text("Le code et le numéro ne vont pas ensemble.", "The code and the number do not match."),
+        remedy=Text(
+            "Vérifiez la lettre ; un code vit six semaines et dix essais. Demandez-en un autre au besoin.",
+            "Check the letter; a code lives six weeks and ten tries. Ask for another if needed.",
         ),
     )
 

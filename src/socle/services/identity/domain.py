@@ -240,6 +240,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     ins: Ins | None
     has_totp: bool
     has_password: bool
+    #: Changes with the password and the second factor: what was half proven by the former ones is worth nothing.
+    proof: str
 
     def actor(self, origin: str = "") -> Actor:
         """The holder as whoever asks: on their own record, for a citizen."""
@@ -265,6 +267,7 @@ def account_of(row: Record) -> Account:
         ins=Ins(row["ins"], row["ins_oid"]) if row["ins"] else None,
         has_totp=row["totp_sealed"] is not None,
         has_password=bool(row["password_hash"]),
+        proof=sha256(row["password_hash"] + (row["totp_sealed"] or b"").hex()).hex(),
     )
 
 

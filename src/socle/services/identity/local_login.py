@@ -42,7 +42,7 @@ class LocalLogin:
         self._settings = service.base.settings
         self._accounts = service.accounts
         self._second_factor = service.accounts.second_factor
-        self._steps = Steps(service.base)
+        self._steps = Steps(service.base, service.accounts)
 
     def routes(self, page: Callable[[Handler], Handler]) -> list[BaseRoute]:
         """``page`` turns refusals into pages."""
@@ -74,12 +74,12 @@ class LocalLogin:
 
     async def _go_on(self, account: Account, space: Space, back: str) -> Response:
         if account.has_totp:
-            return await self._steps.keep(redirect("/connexion/code"), account.id, space, back)
+            return await self._steps.keep(redirect("/connexion/code"), account, space, back)
         secret = self._second_factor.start()
-        return await self._steps.keep(redirect("/connexion/second-facteur"), account.id, space, back, secret=secret)
+        return await self._steps.keep(redirect("/connexion/second-facteur"), account, space, back, secret=secret)
 
     async def _check_code(self, request: Request) -> Response:
-        step = await self._steps.read(request)
+        step, _ = await self._steps.read(request)
         refusal: SocleError | None = None
         if request.method == "POST":
             form = await self._read(request)
@@ -91,10 +91,9 @@ class LocalLogin:
         return self._show(request, "code.html", refusal)
 
     async def _enrol(self, request: Request) -> Response:
-        step = await self._steps.read(request)
+        step, account = await self._steps.read(request)
         if not step.secret:
             raise expired_step()
-        account = await self._accounts.find(step.account)
         refusal: SocleError | None = None
         if request.method == "POST":
             form = await self._read(request)

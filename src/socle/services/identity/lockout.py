@@ -20,9 +20,17 @@ QUERIES = Queries("socle.services.identity")
 _LOCK: Final = timedelta(minutes=15)
 
 
+def is_locked(row: Record, now: datetime) -> bool:
+    """Whether the holder of an account, or somebody else, was wrong too often.
+
+    Say so to nobody who proved nothing: it would tell that the account exists.
+    """
+    return row["locked_until"] is not None and row["locked_until"] > now
+
+
 def refuse_locked(row: Record, now: datetime) -> None:
-    """Refuses an account whose holder, or somebody else, was wrong too often. Raises ``LoginRefused``."""
-    if row["locked_until"] is not None and row["locked_until"] > now:
+    """Refuses an account that is locked, to who knows its password. Raises ``LoginRefused``."""
+    if is_locked(row, now):
         raise LoginRefused(
             "AccountLocked",
             Text("Trop d'essais.", "Too many attempts."),

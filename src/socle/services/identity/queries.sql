@@ -306,8 +306,8 @@ UPDATE identity_account SET upstream_sub = :upstream_sub WHERE id = :id;
 UPDATE identity_account SET password_hash = :password_hash, failures = 0, locked_until = NULL WHERE id = :id;
 
 -- name: set_totp
--- The shared secret of the second factor, sealed.
-UPDATE identity_account SET totp_sealed = :totp_sealed, totp_step = 0 WHERE id = :id;
+-- The shared secret of the second factor, sealed; the code that confirmed it was used.
+UPDATE identity_account SET totp_sealed = :totp_sealed, totp_step = :step WHERE id = :id;
 
 -- name: use_totp_step
 -- A one-time code serves once: later steps alone are accepted.
@@ -367,7 +367,13 @@ DELETE FROM identity_recovery_code WHERE account = :account AND code_sha256 = :c
 INSERT INTO identity_activation (code_sha256, ins, ins_oid, name, expires_at)
 VALUES (:code_sha256, :ins, :ins_oid, :name, :expires_at);
 
+-- name: try_activation
+-- Whose space a provisional code opens. Each look is a try, and so is each wrong matricule: there are ten.
+UPDATE identity_activation SET tries = tries + 1
+WHERE code_sha256 = :code_sha256 AND used_at IS NULL AND expires_at > :now AND tries < 10
+RETURNING ins, ins_oid, name;
+
 -- name: use_activation
 -- A provisional code serves once.
 UPDATE identity_activation SET used_at = :now
-WHERE code_sha256 = :code_sha256 AND used_at IS NULL AND expires_at > :now RETURNING ins, ins_oid, name;
+WHERE code_sha256 = :code_sha256 AND used_at IS NULL AND expires_at > :now;

@@ -47,12 +47,13 @@ class SecondFactor:
 
         Raises ``LoginRefused``.
         """
-        if _step_of(secret, code, self._base.clock().timestamp()) is None:
+        step = _step_of(secret, code, self._base.clock().timestamp())
+        if step is None:
             raise _wrong_code()
         sealed = await self._base.objects.rings.seal(_OWNER, _SEALED_AS + account.bytes, secret.encode())
         codes = tuple(new_code(10) for _ in range(_RECOVERY_CODES))
         async with self._base.database.transaction() as connection:
-            await QUERIES["set_totp"].execute(connection, id=account, totp_sealed=sealed)
+            await QUERIES["set_totp"].execute(connection, id=account, totp_sealed=sealed, step=step)
             await QUERIES["clear_recovery_codes"].execute(connection, account=account)
             for recovery in codes:
                 await QUERIES["add_recovery_code"].execute(connection, account=account, code_sha256=sha256(recovery))
