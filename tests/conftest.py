@@ -94,15 +94,43 @@ def url_of(postgres: EmbeddedPostgres, name: str) -> str:
     return postgres.url.replace("/postgres?", f"/{name}?")
 
 
+async def copy_database(postgres: EmbeddedPostgres, template: str, name: str) -> str:
+    """A copy of the migrated database; its address."""
+    admin = await asyncpg.connect(postgres.url)
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    await admin.close()
+    return url_of(postgres, name)
+
+
 @pytest.fixture
 async def database_url(postgres: EmbeddedPostgres, template_database: str) -> AsyncIterator[str]:
     """A fresh, migrated, empty database."""
     name = f"test_{uuid.uuid4().hex}"
+    yield await copy_database(postgres, template_database, name)
     admin = await asyncpg.connect(postgres.url)
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY FILE_COPY")
-    yield url_of(postgres, name)
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.close()
+
+
+@pytest.fixture(scope="session")
+def shared_url(postgres: EmbeddedPostgres, template_database: str) -> str:
+    """One migrated database for all tests of this process that ask for ``emptied_url``."""
+    import asyncio
+
+    return asyncio.run(copy_database(postgres, template_database, "shared"))
+
+
+@pytest.fixture
+async def emptied_url(shared_url: str) -> str:
+    """The shared database, emptied of people, identities and keys: ten times quicker than a new one."""
+    connection = await asyncpg.connect(shared_url)
+    tables = await connection.fetch(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        " AND tablename ~ '^(identity_|directory_|sandbox_|key_ring|pgqueuer)'"
+    )
+    await connection.execute(";".join(f"DELETE FROM {row['tablename']}" for row in tables))
+    await connection.close()
+    return shared_url
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import html
@@ -11,19 +10,16 @@ import re
 import secrets
 import subprocess
 import sys
-import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import asyncpg
 import httpx
 import pytest
 from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 
 from socle.platform.base import Base
-from socle.platform.embedded import EmbeddedPostgres
 from socle.platform.switches import NORMAL, SwitchState
 from socle.services.directory.domain import Activity, Exercise, Professional, Structure
 from socle.services.directory.service import DirectoryService
@@ -72,31 +68,9 @@ SECRET = "un-secret-de-test"
 PREFIX = "/auth/realms/esante-wallet/protocol/openid-connect"
 
 
-@pytest.fixture(scope="session")
-def shared_url(postgres: EmbeddedPostgres, template_database: str) -> str:
-    """One migrated database for all tests of this folder in this process."""
-    name = f"shared_{uuid.uuid4().hex}"
-
-    async def create() -> None:
-        admin = await asyncpg.connect(postgres.url)
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY FILE_COPY")
-        await admin.close()
-
-    asyncio.run(create())
-    return postgres.url.replace("/postgres?", f"/{name}?")
-
-
 @pytest.fixture
-async def database_url(shared_url: str) -> str:
-    """The shared database, emptied: ten times quicker than a new one."""
-    connection = await asyncpg.connect(shared_url)
-    tables = await connection.fetch(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-        " AND tablename ~ '^(identity_|directory_|sandbox_|key_ring|pgqueuer)'"
-    )
-    await connection.execute(";".join(f"DELETE FROM {row['tablename']}" for row in tables))
-    await connection.close()
-    return shared_url
+def database_url(emptied_url: str) -> str:
+    return emptied_url
 
 
 class Toggles:
