@@ -267,6 +267,7 @@ def tasks_of(services: Services) -> Mapping[str, Task]:
         **_bound(services.delivery, delivery_tasks.TASKS),
         **_bound(services.intake, delivery_tasks.INTAKE_TASKS),
         "audit.sign_heads": partial(_sign_heads, services.base),
+        "audit.forget": partial(_forget_traces, services.base),
     }
 
 
@@ -278,6 +279,10 @@ async def _sign_heads(base: Base, _payload: bytes) -> None:
     await base.audit.sign_heads()
 
 
+async def _forget_traces(base: Base, _payload: bytes) -> None:
+    await base.audit.forget()
+
+
 #: Tasks that recur, and how often. A task is not asked for again while it waits or runs.
 PERIODIC = {
     "dmp.sweep": timedelta(hours=1),
@@ -287,6 +292,7 @@ PERIODIC = {
     "mssante.sweep": timedelta(days=1),
     "mssante.refresh_whitelist": timedelta(hours=6),
     "audit.sign_heads": timedelta(days=1),
+    "audit.forget": timedelta(days=1),
 }
 
 

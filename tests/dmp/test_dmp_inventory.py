@@ -186,6 +186,7 @@ async def test_every_use_case_traces_after_the_last_personal_row_that_it_read(dm
         "mandated_records": lambda: dmp.mandated_records(world.agent(ActorKind.DELEGATE, "friend")),
         "withdraw_mandate": lambda: dmp.withdraw_mandate(holder, ins, "friend"),
         "access_history": lambda: dmp.access_history(holder, ins),
+        "export_traces": lambda: dmp.export_traces(holder, ins),
         "own_activity": lambda: dmp.own_activity(doctor),
         "list_notices": lambda: dmp.list_notices(holder, ins),
         "propose_contact": lambda: dmp.propose_contact(holder, ins, "lea@exemple.test", []),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -41,17 +42,93 @@ def verify(*, data: Data = None, sweep: bool = False, json: Json = False) -> Non
 
 @audit.command(name="verify")
 def verify_audit(file: Path | None = None, *, data: Data = None, key: str = "", json: Json = False) -> None:
-    """Vérifie les traces de la base, ou hors ligne celles d'un export (FILE) contre la clé publique --key."""
-    import msgspec
+    """Vérifie les traces de la base, ou hors ligne celles d'un export (FILE, archive ou traces.json).
 
-    from socle.platform.audit import ChainExport, check_export
+    --key est la clé publique de la base, obtenue ailleurs que dans le fichier (/audit/key) : sans elle, la vérification
+    prouve que le fichier n'a pas changé depuis sa signature, pas qui l'a signé.
+    """
+    from socle.platform.audit_proof import check_export, read_export
 
     if file is not None:
-        faults = check_export(msgspec.json.decode(file.read_bytes(), type=ChainExport), key)
-    else:
-        faults = asyncio.run(_chain_faults(data))
+        check = check_export(read_export(_export_in(file)), key)
+        said = (
+            f"{check.traces} traces, dont {check.hidden} que ce lecteur ne peut pas lire ; "
+            f"{check.vouched} garanties par la signature du {check.day or '(aucune)'}."
+        )
+        if check.forgotten_on is not None:
+            said += (
+                f" Les traces d'avant la signature du {check.forgotten_on} ont été oubliées (durée de conservation)."
+            )
+        _print(check, "\n".join([said, *(check.faults or ["Les traces sont intactes."])]), json)
+        sys.exit(1 if check.faults or not check.vouched else 0)
+    faults = asyncio.run(_chain_faults(data))
     _print({"faults": faults}, "Les traces sont intactes." if not faults else "\n".join(faults), json)
     sys.exit(1 if faults else 0)
+
+
+def _export_in(file: Path) -> bytes:
+    """The export itself, or the one in the archive that a citizen takes away. Raises ``MalformedInput``."""
+    import zipfile
+
+    from socle.standards.errors import MalformedInput, Text
+
+    try:
+        if not zipfile.is_zipfile(file):
+            return file.read_bytes()
+        with zipfile.ZipFile(file) as archive:
+            return archive.read("traces.json")
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise MalformedInput(
+            "InvalidAuditExport",
+            Text("Ce fichier ne contient pas de traces.json.", "There is no traces.json in this file."),
+            location=str(file),
+        ) from error
+
+
+@audit.command(name="key")
+def show_key(*, data: Data = None, json: Json = False) -> None:
+    """Dit la clé publique qui vérifie les exports ; publiez-la là où les citoyens la trouvent."""
+    from socle.platform.audit import load_signing_key
+    from socle.platform.settings import Settings
+
+    settings = Settings.from_environment(data=data)
+    public = load_signing_key(settings.data_path / "keys" / "audit.pem").public_key().public_bytes_raw().hex()
+    _print({"key": public}, public, json)
+
+
+@audit.command(name="export")
+def export_audit(
+    since: str, until: str = "", *, output: Path | None = None, operator: str = "cli", data: Data = None
+) -> None:
+    """Écrit les traces de SINCE à UNTIL (AAAA-MM-JJ, UTC) en AuditEvents FHIR, une par ligne. L'export est tracé."""
+    from socle.server.offline import open_services
+    from socle.services.audit.export import export_events, read_days
+
+    span = read_days(since, until)
+
+    async def run() -> int:
+        from socle.platform.settings import Settings
+
+        async with open_services(Settings.from_environment(data=data)) as services:
+            with output.open("wb") if output else nullcontext(sys.stdout.buffer) as target:
+                return await export_events(services.base, services.dmp, operator, span, target.write)
+
+    count = asyncio.run(run())
+    print(f"{count} traces.", file=sys.stderr)
+
+
+@audit.command(name="forget")
+def forget_traces(*, data: Data = None, json: Json = False) -> None:
+    """Oublie dès maintenant les traces plus vieilles que SOCLE_AUDIT_YEARS (le service le fait chaque jour)."""
+    from socle.platform.settings import Settings
+    from socle.server.offline import open_services
+
+    async def run() -> int:
+        async with open_services(Settings.from_environment(data=data)) as services:
+            return await services.base.audit.forget()
+
+    forgotten = asyncio.run(run())
+    _print({"forgotten": forgotten}, f"{forgotten} traces oubliées.", json)
 
 
 @audit.command(name="sign")

@@ -1,31 +1,33 @@
 """Traces: what was done, by whom, under which right, kept in a chain of hashes for each patient.
 
-The hash of a trace is SHA-256 of the hash before it followed by the trace's JSON; the first follows ``GENESIS``.
-A trace is appended in the transaction of what it tells, so neither exists without the other.
+The hashes, and what checks them without the base, are ``audit_proof``. A trace is appended in the transaction of what
+it tells, so neither exists without the other.
 """
 
 from __future__ import annotations
 
 import hashlib
+import secrets
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+import asyncpg
 import msgspec
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from socle.platform.actor import Actor
+from socle.platform.audit_proof import GENESIS, ChainExport, ExportedTrace, SignedHead, next_hash
 from socle.platform.clock import Clock
 from socle.platform.database import Connection, Database, Queries
 from socle.platform.patient_key import owner_key
 
 QUERIES = Queries("socle.platform", "audit.sql")
 
-GENESIS: Final = bytes(32)
 BEGINNING: Final = datetime(1900, 1, 1, tzinfo=UTC)
 END: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -76,6 +78,8 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     #: Hidden from the patient's legal representatives (connexion secrète).
     is_secret: bool = False
     recorded: datetime | None = None
+    #: Random, so that the digest of a trace cannot be guessed from what it may say. Set by the trail.
+    salt: str = ""
 
     @property
     def chain_key(self) -> UUID:
@@ -91,20 +95,6 @@ class Trace(msgspec.Struct, frozen=True):
     event: AuditEvent
 
 
-class SignedHead(msgspec.Struct, frozen=True):
-    """The head of a chain on a day. ``signature`` is Ed25519 over ``statement()``."""
-
-    patient_key: UUID
-    day: date
-    sequence: int
-    hash: bytes
-    signature: bytes
-
-    def statement(self) -> bytes:
-        """What is signed."""
-        return f"socle-audit|{self.patient_key}|{self.day}|{self.sequence}|{self.hash.hex()}".encode()
-
-
 class Verification(msgspec.Struct, frozen=True):
     """How many chains were recomputed, and those that are not whole, with what is wrong."""
 
@@ -112,52 +102,14 @@ class Verification(msgspec.Struct, frozen=True):
     faults: dict[UUID, str]
 
 
-class ChainExport(msgspec.Struct, frozen=True):
-    """All that is needed to check a patient's traces offline. ``events`` are the exact JSON texts, oldest first."""
-
-    patient_key: UUID
-    public_key: str
-    events: list[str]
-    heads: list[SignedHead]
-
-
-def next_hash(previous: bytes, event: bytes) -> bytes:
-    """The hash of the trace ``event`` that follows one whose hash is ``previous``."""
-    return hashlib.sha256(previous + event).digest()
-
-
-def check_export(export: ChainExport, trusted_key: str = "") -> list[str]:
-    """What is wrong with ``export``: nothing if each signed head is the hash of the traces before it.
-
-    ``trusted_key`` is the base's public key (hexadecimal) got from elsewhere; without it the export's own is used.
-    """
-    faults = []
-    public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(trusted_key or export.public_key))
-    hashes = [GENESIS]
-    for event in export.events:
-        hashes.append(next_hash(hashes[-1], event.encode()))
-    for head in export.heads:
-        try:
-            public.verify(head.signature, head.statement())
-        except InvalidSignature:
-            faults.append(f"{head.day}: signature")
-            continue
-        if head.patient_key != export.patient_key:
-            faults.append(f"{head.day}: patient")
-        elif head.sequence >= len(hashes):
-            faults.append(f"{head.day}: {head.sequence - len(hashes) + 1} missing")
-        elif hashes[head.sequence] != head.hash:
-            faults.append(f"{head.day}: altered")
-    return faults
-
-
 class AuditTrail:
     """Appends traces, reads them, checks them."""
 
-    def __init__(self, database: Database, clock: Clock, signing_key: Ed25519PrivateKey) -> None:
+    def __init__(self, database: Database, clock: Clock, signing_key: Ed25519PrivateKey, *, kept_years: int) -> None:
         self._database = database
         self._clock = clock
         self._signing_key = signing_key
+        self._kept_years = kept_years
 
     @property
     def public_key(self) -> str:
@@ -171,7 +123,9 @@ class AuditTrail:
             {
                 "patient_key": event.chain_key,
                 "genesis": GENESIS,
-                "event": msgspec.json.encode(msgspec.structs.replace(event, recorded=now), order="deterministic"),
+                "event": msgspec.json.encode(
+                    msgspec.structs.replace(event, recorded=now, salt=secrets.token_hex(8)), order="deterministic"
+                ),
                 "recorded_at": now,
                 "actor_id": event.actor.id,
                 "transaction": event.transaction,
@@ -232,7 +186,14 @@ class AuditTrail:
     async def verify(self, connection: Connection, patient_key: UUID) -> str:
         """Recomputes the chain of one patient: ``""`` if it is whole, else what is wrong."""
         head = await QUERIES["find_head"].row(connection, patient_key=patient_key)
-        expected, last = GENESIS, 0
+        first = await QUERIES["find_first"].row(connection, patient_key=patient_key)
+        last, expected = 0, GENESIS
+        if first is None or first["sequence"] > 1:
+            kept = await self._forgotten_until(connection, patient_key, first["sequence"] - 1 if first else None)
+            if kept is not None:
+                last, expected = kept.sequence, kept.hash
+            elif first is not None:
+                return f"trace {first['sequence'] - 1} is missing"
         while rows := await QUERIES["read_chain"].rows(connection, patient_key=patient_key, after=last, count=1000):
             for row in rows:
                 if row["sequence"] != last + 1:
@@ -243,6 +204,26 @@ class AuditTrail:
         if head is None:
             return "" if last == 0 else "the head is missing"
         return "" if (head["sequence"], head["hash"]) == (last, expected) else "the head does not match"
+
+    async def _forgotten_until(
+        self, connection: Connection, patient_key: UUID, sequence: int | None
+    ) -> SignedHead | None:
+        """The head up to which traces were forgotten in due time; ``None`` for ``sequence``: the last such head."""
+        key, before = self._signing_key.public_key(), self._forgotten_before()
+        heads = await self._heads(connection, patient_key)
+        due = [head for head in heads if head.day < before and sequence in {None, head.sequence}]
+        return due[-1] if due and due[-1].is_signed_by(key) else None
+
+    def _forgotten_before(self) -> date:
+        today = self._clock().date()
+        try:
+            return today.replace(year=today.year - self._kept_years)
+        except ValueError:
+            return today.replace(year=today.year - self._kept_years, day=28)
+
+    async def _heads(self, connection: Connection, patient_key: UUID) -> list[SignedHead]:
+        rows = await QUERIES["find_daily_heads"].rows(connection, patient_key=patient_key)
+        return [SignedHead(patient_key, row["day"], row["sequence"], row["hash"], row["signature"]) for row in rows]
 
     async def verify_all(self) -> Verification:
         """Recomputes every chain."""
@@ -267,34 +248,68 @@ class AuditTrail:
                 if not rows:
                     return done
                 after, done = rows[-1]["patient_key"], done + len(rows)
-                heads = [SignedHead(row["patient_key"], day, row["sequence"], row["hash"], b"") for row in rows]
-                await QUERIES["add_daily_head"].execute_many(
-                    connection,
-                    [
-                        {
-                            "patient_key": head.patient_key,
-                            "day": head.day,
-                            "sequence": head.sequence,
-                            "hash": head.hash,
-                            "signature": self._signing_key.sign(head.statement()),
-                        }
-                        for head in heads
-                    ],
-                )
+                await self._sign(connection, rows, day)
 
-    async def export(self, connection: Connection, patient_key: UUID) -> ChainExport:
-        """The whole chain of one patient with its signed heads."""
-        events: list[str] = []
-        while rows := await QUERIES["read_chain"].rows(
-            connection, patient_key=patient_key, after=len(events), count=1000
-        ):
-            events += [row["event"].decode() for row in rows]
-        heads = await QUERIES["find_daily_heads"].rows(connection, patient_key=patient_key)
+    async def _sign(self, connection: Connection, rows: Sequence[asyncpg.Record], day: date) -> None:
+        heads = [SignedHead(row["patient_key"], day, row["sequence"], row["hash"], b"") for row in rows]
+        await QUERIES["add_daily_head"].execute_many(
+            connection,
+            [
+                {
+                    "patient_key": head.patient_key,
+                    "day": head.day,
+                    "sequence": head.sequence,
+                    "hash": head.hash,
+                    "signature": self._signing_key.sign(head.statement()),
+                }
+                for head in heads
+            ],
+        )
+
+    async def forget(self) -> int:
+        """Forgets the traces whose years of keeping are over: up to the last head signed before; returns how many.
+
+        That head stays, and the chain is checked from it on.
+        """
+        before, after, done = self._forgotten_before(), UUID(int=0), 0
+        while True:
+            async with self._database.transaction() as connection:
+                rows = await QUERIES["chains_to_shorten"].rows(connection, before=before, after=after, count=1000)
+                if not rows:
+                    return done
+                after = rows[-1]["patient_key"]
+                for row in rows:
+                    until = {"patient_key": row["patient_key"], "sequence": row["sequence"]}
+                    done += await QUERIES["forget_traces"].execute(connection, **until)
+                    await QUERIES["forget_heads"].execute(connection, **until)
+
+    async def export(
+        self, connection: Connection, patient_key: UUID, may_show: Callable[[Trace], bool] = lambda _: True
+    ) -> ChainExport:
+        """The whole chain of one patient with its heads, signed up to now; what may not be shown is its digest."""
+        head = await QUERIES["find_head"].row(connection, patient_key=patient_key)
+        if head is not None:
+            row = {"patient_key": patient_key, **dict(head)}
+            await self._sign(connection, [row], self._clock().date())  # type: ignore[list-item]
+        traces: list[ExportedTrace] = []
+        first = after = 0
+        while rows := await QUERIES["read_chain"].rows(connection, patient_key=patient_key, after=after, count=1000):
+            for row_read in rows:
+                after, event = row_read["sequence"], row_read["event"]
+                first = first or after
+                is_shown = may_show(Trace(patient_key, after, _decode(event)))
+                traces.append(
+                    ExportedTrace(text=event.decode())
+                    if is_shown
+                    else ExportedTrace(digest=hashlib.sha256(event).hexdigest())
+                )
+        heads = await self._heads(connection, patient_key)
         return ChainExport(
-            patient_key,
-            self.public_key,
-            events,
-            [SignedHead(patient_key, row["day"], row["sequence"], row["hash"], row["signature"]) for row in heads],
+            patient_key=patient_key,
+            public_key=self.public_key,
+            first=first or (heads[-1].sequence + 1 if heads else 1),
+            traces=traces,
+            heads=heads,
         )
 
 

@@ -2,8 +2,8 @@
 -- Adds one trace to its chain and returns its place; the chain's row is locked until the transaction ends.
 WITH head AS (
     INSERT INTO audit_head AS h (patient_key, sequence, hash)
-    VALUES (:patient_key, 1, sha256(:genesis::bytea || :event::bytea))
-    ON CONFLICT (patient_key) DO UPDATE SET sequence = h.sequence + 1, hash = sha256(h.hash || :event::bytea)
+    VALUES (:patient_key, 1, sha256(:genesis::bytea || sha256(:event::bytea)))
+    ON CONFLICT (patient_key) DO UPDATE SET sequence = h.sequence + 1, hash = sha256(h.hash || sha256(:event::bytea))
     RETURNING sequence, hash
 )
 INSERT INTO audit_event (patient_key, sequence, recorded_at, actor_id, transaction, action, outcome, event, hash)
@@ -31,6 +31,25 @@ ORDER BY recorded_at DESC, patient_key, sequence DESC LIMIT :count OFFSET :skip;
 -- The whole chain of one patient, oldest first, after a sequence number.
 SELECT sequence, event, hash FROM audit_event
 WHERE patient_key = :patient_key AND sequence > :after ORDER BY sequence LIMIT :count;
+
+-- name: find_first
+-- The oldest trace of one patient that was not forgotten.
+SELECT min(sequence) AS sequence FROM audit_event WHERE patient_key = :patient_key HAVING count(*) > 0;
+
+-- name: chains_to_shorten
+-- Chains with traces that were recorded before a day and are vouched for by a head that was signed before it.
+SELECT d.patient_key, max(d.sequence) AS sequence FROM audit_daily_head d
+WHERE d.patient_key > :after AND d.day < :before
+    AND EXISTS (SELECT FROM audit_event e WHERE e.patient_key = d.patient_key AND e.sequence <= d.sequence)
+GROUP BY d.patient_key ORDER BY d.patient_key LIMIT :count;
+
+-- name: forget_traces
+-- Forgets the traces of a chain up to one.
+DELETE FROM audit_event WHERE patient_key = :patient_key AND sequence <= :sequence;
+
+-- name: forget_heads
+-- Forgets the heads of a chain before the one from which it is checked.
+DELETE FROM audit_daily_head WHERE patient_key = :patient_key AND sequence < :sequence;
 
 -- name: find_head
 -- Where the chain of one patient ends.

@@ -33,7 +33,12 @@ async def open_base(settings: Settings, database_url: str, clock: Clock = system
         settings,
         database,
         ObjectVault(backend, KeyRings(database, masters)),
-        AuditTrail(database, clock, load_signing_key(settings.data_path / "keys" / "audit.pem")),
+        AuditTrail(
+            database,
+            clock,
+            load_signing_key(settings.data_path / "keys" / "audit.pem"),
+            kept_years=settings.audit_years,
+        ),
         Jobs(),
         clock,
     )

@@ -23,6 +23,8 @@ from socle.standards.fhir.json_codec import encode_json
 from socle.standards.fhir.pdsm.documents import document_reference_of
 from socle.standards.xds.model import Status
 
+#: The traces as a program checks them (`socle audit verify`).
+TRACES = "traces.json"
 _BATCH = 20
 _TRACES = 1000
 
@@ -58,6 +60,7 @@ async def export_record(dmp: DmpService, reading: ReadingService, visit: Visit) 
         }
     )
     files["traces.csv"] = _traces_csv(lines)
+    files[TRACES] = msgspec.json.encode(await dmp.export_traces(visit.actor, visit.record))
     files["INDEX.HTM"] = template("espace/export-index.html").render(visit=visit, rows=rows).encode()
     return await asyncio.to_thread(_zip, files)
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from socle.platform.actor import Actor
@@ -89,7 +89,7 @@ def routes(service: AuditService, authenticate: Authenticate) -> list[BaseRoute]
         Route(path, endpoint(partial(_dispatch, handlers)), methods=_METHODS) for path, handlers in by_path
     ]
     root = Route(PATH, endpoint(partial(_dispatch, {"POST": door.feed_many})), methods=_METHODS)
-    return [root, Mount(PATH, routes=inner)]
+    return [Route("/audit/key", door.key), root, Mount(PATH, routes=inner)]
 
 
 _METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -190,6 +190,10 @@ class AuditDoor:
     async def _keep(self, actor: Actor, event: AuditEvent) -> Trace:
         code, action, patient = check_fed(event)
         return await self.service.feed(actor, code, action, patient, encode_json(event))
+
+    async def key(self, _request: Request) -> Response:
+        """The public key that checks exports of traces, open to all."""
+        return JSONResponse({"algorithm": "Ed25519", "key": self.service.base.audit.public_key})
 
     async def metadata(self, request: Request) -> Response:
         """The CapabilityStatement, open to all."""

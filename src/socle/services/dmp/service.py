@@ -14,6 +14,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from socle.platform.actor import Actor
+from socle.platform.audit_proof import ChainExport
 from socle.platform.base import Base
 from socle.platform.outgoing import SendMail
 from socle.services.dmp import consent, editing, feeding, lifecycle, merging, notices, reading, reports, traces, upkeep
@@ -344,6 +345,12 @@ class DmpService:
         return await traces.access_history(
             self.context, actor, ins, before=before, since=since, until=until, count=count, door=door
         )
+
+    async def export_traces(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> ChainExport:
+        """Every trace of the record, signed up to now, for ``socle audit verify``. What the reader may not know of (a
+        hidden document, a secret session) is there as its digest.
+        """
+        return await traces.export_traces(self.context, actor, ins, door)
 
     async def own_activity(
         self, actor: Actor, *, since: datetime | None = None, until: datetime | None = None, count: int = 100

@@ -14,6 +14,7 @@ import msgspec
 
 from socle.platform.actor import Actor, ActorKind, Purpose
 from socle.platform.audit import BEGINNING, END, Action, AuditEvent, Outcome, Trace
+from socle.platform.audit_proof import ChainExport
 from socle.platform.database import Connection
 from socle.services.dmp import search_store
 from socle.services.dmp.context import DmpContext, Visit
@@ -22,6 +23,8 @@ from socle.services.dmp.errors import REFUSALS
 from socle.services.dmp.matrice import Matrix, column_of
 from socle.standards.errors import Text
 from socle.standards.ids.ins import Ins
+
+_WHOLE_CHAIN: Final = 2**31
 
 
 class Phrase(msgspec.Struct, frozen=True):
@@ -159,6 +162,24 @@ async def access_history(
         for trace in found
         if not (documents := documents_of(trace.event)) or set(documents) - hidden
     ]
+
+
+async def export_traces(ctx: DmpContext, actor: Actor, ins: Ins, door: Door) -> ChainExport:
+    """All traces of the record, signed, to be checked without the base. See ``DmpService.export_traces``."""
+    async with (
+        ctx.attempt(actor, Action.READ, Function.READ_TRACES, door) as attempt,
+        ctx.base.database.transaction() as connection,
+    ):
+        visit = await ctx.visit(connection, attempt, Function.READ_TRACES, actor, ins, of_record=True)
+        found = await ctx.base.audit.of_patient(connection, visit.key, count=_WHOLE_CHAIN)
+        _, hidden = await _titles(connection, visit, found)
+        sees_secrets = actor.kind not in {ActorKind.REPRESENTATIVE, ActorKind.DELEGATE}
+
+        def may_show(trace: Trace) -> bool:
+            return (sees_secrets or not trace.event.is_secret) and hidden.isdisjoint(documents_of(trace.event))
+
+        await ctx.trace(connection, visit, Action.READ, Function.READ_TRACES, door)
+        return await ctx.base.audit.export(connection, visit.key, may_show)
 
 
 async def own_activity(
