@@ -1,5 +1,6 @@
 """One act, two ways: each target proven and retried on its own, nothing twice."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -144,3 +145,32 @@ async def test_what_may_not_be_sent_is_refused_before_anything_leaves(mssante: M
         with pytest.raises(NotFound):
             await service.status(stranger, wanted)
     assert [content async for content in service.stored_contents()]
+
+
+async def test_the_subject_has_the_birth_date_as_the_document_writes_it(mssante: MssanteService, letter: bytes) -> None:
+    """Midnight in France is the day before in UTC."""
+    service = DeliveryService(mssante.base, mssante, FlakyRegistry(0))
+    order = Order(document=letter, mailbox=f"lea@{DOMAIN}", to=(f"paul@{DOMAIN}",))
+    act = await service.send(LEA, order)
+    await carry_out_all(service, act.id)
+    session, _ = await inbox(mssante, f"paul@{DOMAIN}", PAUL)
+    [line] = await mssante.webmail.list_threads(session)
+    birth = read_header(letter).patient.birth_time
+    assert birth is not None
+    assert f"{birth.text[6:8]}/{birth.text[4:6]}/{birth.text[:4]}" in line.subject
+
+
+async def test_a_way_that_never_answers_says_why_then_is_given_up(mssante: MssanteService, letter: bytes) -> None:
+    service = DeliveryService(mssante.base, mssante, FlakyRegistry(failures=10))
+    act = await service.send(LEA, Order(document=letter, to_dmp=True))
+    for _ in range(2):
+        await carry_out_all(service, act.id)
+    assert "2 essais ; Panne." in (await service.status(LEA, act.id)).sentence()
+    mssante.base.clock.move(timedelta(days=3))  # type: ignore[attr-defined]
+    await carry_out_all(service, act.id)
+    settled = await service.status(LEA, act.id)
+    assert (settled.is_settled, settled.is_refused) == (True, True)
+    assert [one.id for one in await service.list_acts(LEA)] == [act.id]
+    mssante.base.clock.move(timedelta(days=400))  # type: ignore[attr-defined]
+    assert await service.sweep() == 1
+    assert await service.list_acts(LEA) == []

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from socle.portals.mailbox import MailDesk
 from socle.portals.messages import MessagePages, answer_to, last_of_others
-from socle.portals.pages import page_language, translate
+from socle.portals.pages import page_language, person_name, translate
 from socle.portals.visit import Visit, read_form, text_of
 from socle.services.mssante.domain import MailSession, NewMail
 from socle.standards.errors import SocleError
@@ -44,10 +44,7 @@ class ComposingPages:
         session = await self._desk.require(request, visit)
         words = request.query_params.get("mots", "").strip()[:100]
         found = await self._desk.mssante.outbox.contacts(session, words) if len(words) > 1 else []
-        lines = [
-            {"address": one.address, "name": one.name, "detail": one.detail, "label": _label(one.name, one.detail)}
-            for one in found
-        ]
+        lines = [{"address": one.address, "label": _label(person_name(one.name), one.detail)} for one in found]
         return JSONResponse(lines, headers={"Cache-Control": "no-store"})
 
     async def send(self, request: Request, visit: Visit) -> Response:

@@ -12,6 +12,7 @@ import msgspec
 from socle.platform.actor import Actor
 from socle.services.dmp.domain import StoredQuery
 from socle.standards.errors import Text
+from socle.standards.ids.ins import is_valid_matricule
 from socle.standards.xds.model import RegistryObjects, Submission, Visibility
 
 #: Arc of the ids that this service gives.
@@ -77,6 +78,11 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     attempts: int = 0
     updated_at: datetime
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether it is the patient's own box."""
+        return self.kind is TargetKind.MAIL and is_valid_matricule(self.address.partition("@")[0].upper())
 
     def state_sentence(self, language: str = "fr") -> str:
         """How far it is, in words."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -37,6 +37,7 @@ from socle.services.delivery.domain import (
 from socle.services.mssante.domain import NewMail, StoredContent
 from socle.services.mssante.errors import MailRefused
 from socle.services.mssante.service import MssanteService
+from socle.standards.cda.datatypes import Moment
 from socle.standards.cda.document import CdaDocument, open_document
 from socle.standards.cda.header import Header, read_header
 from socle.standards.cda.metadata import document_entry_of, submission_for
@@ -263,12 +264,12 @@ class DeliveryService:
         sender = Sender(name=box.display_name or box.address, organization=actor.structure_name, address=box.address)
         archive = write_xdm((self._submission(order, task.delivery_id),), sender)
         label = header.code.label if header.code else header.title
-        birth = header.patient.birth_time.bounds()[0].date() if header.patient.birth_time else None
+        birth = day_of(header.patient.birth_time)
         name = header.patient.name
         family = header.patient.birth_family or name.family
         event = header.main_event
         started = event.time.low if event and event.time and event.time.low else header.effective_time
-        act_date = started.bounds()[0].date() if started else self.base.clock().date()
+        act_date = day_of(started) or self.base.clock().date()
         _, message_id = await self._mssante.outbox.send(
             session,
             NewMail(
@@ -361,6 +362,19 @@ def is_identity_complete(header: Header) -> bool:
         and patient.birth_time
         and patient.gender
     )
+
+
+def day_of(moment: Moment | None) -> date | None:
+    """The day as the document writes it: a birth date has no time zone, and an act has that of its place.
+
+    >>> day_of(Moment("19550203")), day_of(Moment("20231108003000+0100")), day_of(Moment("1955"))
+    (datetime.date(1955, 2, 3), datetime.date(2023, 11, 8), None)
+    """
+    text = moment.text[:8] if moment is not None else ""
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+    except ValueError:
+        return None
 
 
 def _given(header: Header) -> str:

@@ -122,7 +122,7 @@ class Access:
         self, address: str, actor: Actor, *, expires_at: datetime | None = None, client: str = ""
     ) -> MailSession:
         box = await self._find(address)
-        if box is None or box.state in {MailboxState.CLOSED, MailboxState.PURGED}:
+        if box is None or box.state is MailboxState.PURGED:  # a closed one is opened to keep a copy
             await self._trace_refusal(address, actor, client)
             raise not_allowed()
         async with self._base.database.connection() as connection:

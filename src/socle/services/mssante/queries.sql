@@ -51,10 +51,10 @@ ORDER BY rank, address;
 -- name: find_usable
 -- Boxes that a person may open: holder, or right not expired.
 SELECT mailbox.* FROM mss_mailbox mailbox
-WHERE mailbox.state IN ('ACTIVE', 'SUSPENDED') AND (mailbox.person_id = :person_id OR EXISTS (
+WHERE mailbox.state <> 'PURGED' AND (mailbox.person_id = :person_id OR EXISTS (
     SELECT 1 FROM mss_right granted WHERE granted.mailbox_key = mailbox.mailbox_key
       AND granted.person_id = :person_id AND (granted.expires_at IS NULL OR granted.expires_at > :now)))
-ORDER BY mailbox.rank, mailbox.address;
+ORDER BY mailbox.state <> 'ACTIVE', mailbox.rank, mailbox.address;
 
 -- name: change_state
 -- A step of the life cycle.
