@@ -1,4 +1,4 @@
-"""Every page of the portals, as the server writes it: valid, light, without inline script, without a name in an address."""
+"""Every page, as the server writes it: valid, light, without inline script, without a person in an address."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def pages(stage, browser) -> list[Walked]:  # type: ignore[no-untyped-def]
         fetch(citizen.request, base, path, {"csrf": csrf, **form})
         for path, form in (
             ("/espace/documents/ajouter", {"title": ""}),
-            ("/espace/sante/ecrire", {"kind": "illness"}),
+            ("/espace/sante", {"kind": "illness"}),
             ("/espace/acces/bloquer", {}),
             ("/espace/compte/fermer", {"what": "fermer", "word": "non"}),
             ("/espace/acces/reglages", {"csrf": "expired"}),
@@ -160,7 +160,7 @@ def test_no_page_holds_inline_script_or_style_and_each_forbids_them(pages: list[
                 faults.add((shape_of(page.url), element.tag, ""))
             faults |= {
                 (shape_of(page.url), str(element.tag), name)
-                for name in element.keys()
+                for name in element.attrib
                 if name == "style" or name.startswith("on")
             }
     assert faults == set()

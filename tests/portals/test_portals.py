@@ -92,11 +92,13 @@ class Portal:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        citizen = GivenVisits(Visit(actor=CITIZEN, csrf="token", name="Dominique", ins=INS, holder="Dominique"))
+        self.citizen = GivenVisits(Visit(actor=CITIZEN, csrf="token", name="Dominique", ins=INS, holder="Dominique"))
         self.desk = GivenVisits(Visit(actor=DOCTOR, csrf="token", name="Dr Test"))
         routes = [
             *pages.routes(),
-            *citizen_routes(citizen, services.dmp, services.reading, services.ins, services.mssante, services.intake),
+            *citizen_routes(
+                self.citizen, services.dmp, services.reading, services.ins, services.mssante, services.intake
+            ),
             *professional_routes(
                 self.desk,
                 services.dmp,
@@ -285,6 +287,19 @@ async def test_closing_asks_for_a_word_and_reopening_brings_everything_back(
     assert "Rouvrir" in await portal.post("/espace/compte/fermer", what="fermer", word="fermer")
     await portal.post("/espace/compte/rouvrir")
     assert "1 document" in await portal.get("/espace/documents")
+
+
+async def test_a_person_without_a_record_opposes_its_opening_or_opens_it(portal: Portal) -> None:
+    other = Ins("180129912345656", OID_NIR_TEST)
+    traits = Traits.of("PAT-SANS", "CLAUDE", "M", "1980-12-01", "99123")
+    await portal.services.ins.admit(OPERATOR, Person(ins=other, traits=traits))
+    await portal.services.dmp.announce_record(OPERATOR, other)
+    actor = msgspec.structs.replace(CITIZEN, id="citizen-2", name="Claude", patient=other)
+    portal.citizen.visit = Visit(actor=actor, csrf="token", name="Claude", ins=other, holder="Claude")
+    assert "M'opposer" in await portal.get("/espace")
+    assert "opposition est enregistrée" in await portal.post("/espace/compte/opposition")
+    assert "Bonjour" in await portal.post("/espace/compte/ouvrir")
+    assert "Votre dossier est ouvert" in await portal.get("/espace/compte")
 
 
 def test_a_photograph_becomes_a_pdf_and_loses_its_hidden_data() -> None:

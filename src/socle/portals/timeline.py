@@ -48,9 +48,8 @@ async def list_documents(dmp: DmpService, reading: ReadingService, request: Requ
         "words": words,
         "rubric": rubric.key if rubric else "",
         "year": year,
-        "rubrics": [("", translate(request, "Tous les documents"))]
-        + [(one.key, translate(request, one.name)) for one in RUBRICS],
-        "years": [("", translate(request, "Toutes les années")), *years_shown()],
+        "rubrics": [("", translate(request, "Toutes"))] + [(one.key, translate(request, one.name)) for one in RUBRICS],
+        "years": [("", translate(request, "Toutes")), *years_shown()],
         "years_of_rows": by_year(rows),
         "count": total if total is not None else len(rows),
         "next": following,

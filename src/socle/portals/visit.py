@@ -23,6 +23,10 @@ MAX_FORM_BYTES = 30 * 1024 * 1024
 _MAX_FILES = 10
 
 
+#: The DMP's refusal when a person has no open record: the account page says what can be done.
+NO_RECORD = "DMPNotFound"
+
+
 class NoRecordChosen(Forbidden):
     """A page on a record was asked for while none is open: the visitor chooses one first."""
 
@@ -117,6 +121,8 @@ def guarded(visits: Visits, base: str) -> Callable[[Page], Callable[[Request], A
             except NotAuthenticated:
                 return RedirectResponse(visits.login_path(base_path(request)), 303)
             except SocleError as error:
+                if error.code == NO_RECORD and request.method == "GET" and base_path(request) == "/espace":
+                    return RedirectResponse("/espace/compte", 303)
                 return refusal_page(request, error, base, {"visit": visit})
 
         return endpoint

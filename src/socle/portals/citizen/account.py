@@ -7,10 +7,11 @@ from starlette.responses import RedirectResponse, Response
 
 from socle.portals.citizen.export import export_record
 from socle.portals.pages import render, translate
-from socle.portals.visit import Visit, Visits, read_form, text_of
-from socle.services.dmp.domain import ClosingReason, RecordState
+from socle.portals.visit import NO_RECORD, Visit, Visits, read_form, text_of
+from socle.services.dmp.domain import ClosingReason, Door, Record, RecordState
 from socle.services.dmp.service import DmpService
 from socle.services.reading.service import ReadingService
+from socle.standards.errors import SocleError
 
 
 class AccountPages:
@@ -23,12 +24,13 @@ class AccountPages:
 
     async def show(self, request: Request, visit: Visit) -> Response:
         """Whose record this is, its state, what can be done."""
-        record = await self._dmp.read_record(visit.actor, visit.record) if visit.ins else None
+        record = await self._record(visit)
         values = {
             "visit": visit,
             "record": record,
             "is_closed": record is not None and record.state is RecordState.CLOSED,
             "choices": await self._visits.choices(request, visit),
+            "opposed": "opposition" in request.query_params,
         }
         return render(request, "espace/account.html", values)
 
@@ -37,6 +39,16 @@ class AccountPages:
         form = await read_form(request)
         await self._visits.choose(request, text_of(form, "key", 200))
         return RedirectResponse("/espace", 303)
+
+    async def open(self, request: Request, visit: Visit) -> Response:
+        """Opens the record that was never opened, or whose opening was refused."""
+        await self._dmp.open_record(visit.actor, visit.record, door=Door.PORTAL)
+        return RedirectResponse("/espace", 303)
+
+    async def oppose(self, request: Request, visit: Visit) -> Response:
+        """Refuses that a record be opened."""
+        await self._dmp.oppose(visit.actor, visit.record)
+        return RedirectResponse("/espace/compte?opposition=1", 303)
 
     async def close_form(self, request: Request, visit: Visit) -> Response:
         """What closing means, before it is done."""
@@ -65,3 +77,14 @@ class AccountPages:
         archive = await export_record(self._dmp, self._reading, visit)
         headers = {"Content-Disposition": 'attachment; filename="mon-dossier.zip"', "Cache-Control": "no-store"}
         return Response(archive, media_type="application/zip", headers=headers)
+
+    async def _record(self, visit: Visit) -> Record | None:
+        """The record of the person who is looked at, if it is open or closed."""
+        if visit.ins is None:
+            return None
+        try:
+            return await self._dmp.read_record(visit.actor, visit.record)
+        except SocleError as error:
+            if error.code == NO_RECORD:
+                return None
+            raise

@@ -69,6 +69,8 @@ def routes(
         ("GET", "/compte/fermer", account.close_form),
         ("POST", "/compte/fermer", account.close),
         ("POST", "/compte/rouvrir", account.reopen),
+        ("POST", "/compte/ouvrir", account.open),
+        ("POST", "/compte/opposition", account.oppose),
         ("GET", "/compte/export.zip", account.export),
         ("GET", "/compte/avis", notices.show),
         ("POST", "/compte/avis", notices.propose),
