@@ -25,7 +25,9 @@ def test_a_document_with_errors_gives_code_1_and_a_line_for_each(
     (tmp_path / "lettre.xml").write_text(MINIMAL)
     assert validate([tmp_path / "lettre.xml"]) == 1
     told = capsys.readouterr().out
-    assert "lettre.xml:2:1: Erreur (header)" in told
+    assert "lettre.xml:2:1: Erreur : " in told
+    assert "trouvé : <ClinicalDocument" in told
+    assert "attendu : " in told
     assert "non conforme" in told
 
 
@@ -47,7 +49,7 @@ def test_a_folder_is_judged_on_all_cores_and_written_as_json(
 def test_svrl_reports_go_to_a_folder(tmp_path: Path) -> None:
     (tmp_path / "lettre.xml").write_text(MINIMAL)
     validate([tmp_path / "lettre.xml"], svrl=True, output=tmp_path / "rapports")
-    assert etree.parse(tmp_path / "rapports" / "lettre.svrl").getroot().tag.endswith("schematron-output")
+    assert etree.parse(tmp_path / "rapports" / "lettre.xml.svrl").getroot().tag.endswith("schematron-output")
 
 
 def test_nothing_to_validate_is_told(tmp_path: Path) -> None:

@@ -48,25 +48,19 @@ def status(*, json: bool = False) -> int:
 
 def _show(report: KitReport, *, as_json: bool) -> None:
     import msgspec
-    from rich.console import Console
-    from rich.table import Table
 
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
         return
-    console = Console()
-    console.print(
+    print(
         f"Kit {report.digest[:12]}, installé le {report.installed_at} : {len(report.layers)} couches, "
         f"{len(report.documents)} volets, {report.rules} règles, {report.checks} vérifications compilées, "
         f"{report.value_sets} ensembles de valeurs."
     )
-    if report.defects:
-        table = Table("Défaut du kit", "Fichier", "Constat", title=f"{len(report.defects)} défauts du kit")
-        for defect in report.defects:
-            table.add_row(defect.code, defect.where, defect.reason.fr)
-        console.print(table)
-    if report.uncovered:
-        table = Table("Couche", "Règle", "Raison", title=f"{len(report.uncovered)} règles non compilées")
-        for one in report.uncovered:
-            table.add_row(one.layer, one.rule, one.reason.fr)
-        console.print(table)
+    for title, lines in (
+        ("défauts du kit", [f"{one.code} {one.where} : {one.reason.fr}" for one in report.defects]),
+        ("règles non compilées", [f"{one.layer} {one.rule} : {one.reason.fr}" for one in report.uncovered]),
+    ):
+        print(f"{len(lines)} {title}" + (" :" if lines else "."))
+        for line in lines:
+            print(f"  {line}")

@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 from socle.standards.errors import NotFound, Text
 
 if TYPE_CHECKING:
-    from socle.services.conformance.domain import Judged
+    from socle.services.conformance.domain import Judged, Severity
 
 app = App(name="validate", help="Vérifie des documents CDA : XSD, règles officielles ou les nôtres, cohérence.")
 
@@ -29,7 +29,9 @@ def validate(
     html: bool = False,
     svrl: bool = False,
     junit: bool = False,
-    output: Annotated[Path | None, Parameter(help="Dossier des rapports SVRL, un par document.")] = None,
+    output: Annotated[
+        Path | None, Parameter(help="Dossier des rapports SVRL, un par document, rangés comme eux.")
+    ] = None,
     own: Annotated[bool, Parameter(help="Nos règles, même si un kit officiel est installé.", negative=())] = False,
     language: str = "fr",
 ) -> int:
@@ -54,7 +56,8 @@ def validate(
     elif svrl:
         _write_svrl(judged, output)
     else:
-        _print_table(judged, language, Severity.INFORMATION if len(judged) == 1 else Severity.ERROR)
+        _print_findings(judged, language, Severity.INFORMATION if len(judged) == 1 else Severity.ERROR)
+        _print_summary(judged, language)
     return 0 if all(one.is_conformant for one in judged) else 1
 
 
@@ -71,9 +74,6 @@ def _documents(paths: Sequence[Path]) -> Iterator[Path]:
 def _judge_all(paths: list[Path], *, own: bool, quiet: bool) -> list[Judged]:
     from itertools import chain
 
-    from rich.console import Console
-    from rich.progress import track
-
     from socle.platform.settings import Settings
     from socle.services.conformance.worker import judge_file, open_worker, worker_pool
 
@@ -81,6 +81,9 @@ def _judge_all(paths: list[Path], *, own: bool, quiet: bool) -> list[Judged]:
     if len(paths) < _WORTH_A_POOL:
         open_worker(store, own)
         return list(chain.from_iterable(map(judge_file, paths)))
+    from rich.console import Console
+    from rich.progress import track
+
     with worker_pool(store, own, len(paths)) as pool:
         done = pool.map(judge_file, paths, chunksize=max(1, min(16, len(paths) // 16)))
         console = Console(stderr=True, quiet=quiet)
@@ -90,56 +93,75 @@ def _judge_all(paths: list[Path], *, own: bool, quiet: bool) -> list[Judged]:
 def _write_svrl(judged: list[Judged], output: Path | None) -> None:
     from socle.services.conformance import report
 
-    for one in judged:
-        if one.verdict is None:
-            continue
-        content = report.to_svrl(one.name, one.verdict)
-        if output is None:
+    reports = [(one.name, report.to_svrl(one.name, one.verdict)) for one in judged if one.verdict is not None]
+    if output is None:
+        for _, content in reports:
             print(content.decode())
-        else:
-            output.mkdir(parents=True, exist_ok=True)
-            (output / f"{Path(one.name).stem}.svrl").write_bytes(content)
+        return
+    folder = _common_folder(judged)
+    for name, content in reports:
+        target = output / f"{os.path.relpath(name, folder)}.svrl"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
 
-def _print_table(judged: list[Judged], language: str, least: str) -> None:
+def _common_folder(judged: list[Judged]) -> str:
+    return os.path.commonpath([Path(one.name).absolute().parent for one in judged])
+
+
+def _print_findings(judged: list[Judged], language: str, least: Severity) -> None:
+    """Each finding on a line that editors and terminals open, then its place, what was found and what would pass."""
+    from socle.services.conformance.domain import SEVERITY_NAMES
+
+    found, expected = ("found", "expected") if language == "en" else ("trouvé", "attendu")
+    for one in judged:
+        for finding in one.verdict.findings if one.verdict else ():
+            if finding.severity.rank < least.rank:
+                continue
+            severity = SEVERITY_NAMES[finding.severity].in_language(language)
+            print(f"{one.name}:{finding.line}:{finding.column}: {severity} : {finding.message.in_language(language)}")
+            print(f"    {finding.requirement} ({finding.layer}, {finding.rule_set} {finding.version})")
+            print(f"    {finding.location}")
+            if finding.found:
+                print(f"    {found} : {finding.found}")
+            if wanted := finding.expected.in_language(language):
+                print(f"    {expected} : {wanted}")
+
+
+def _print_summary(judged: list[Judged], language: str) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
-    from socle.services.conformance.domain import SEVERITY_NAMES, Severity
+    from socle.services.conformance.domain import Severity
 
-    console = Console()
-    for one in judged:
-        if one.verdict is None or not one.verdict.findings:
-            continue
-        shown = [finding for finding in one.verdict.findings if finding.severity.rank >= Severity(least).rank]
-        for finding in shown:
-            console.print(
-                f"{one.name}:{finding.line}:{finding.column}: {SEVERITY_NAMES[finding.severity].in_language(language)} "
-                f"({finding.layer}) {finding.message.in_language(language)}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
-            console.print(f"    {finding.location}", markup=False, highlight=False, soft_wrap=True)
-    verdict_column = Column("Verdict", no_wrap=True)
+    english = language == "en"
+    heads = ("Errors", "Warn.", "Infos", "Not run") if english else ("Erreurs", "Avert.", "Infos", "Non év.")
+    conforms, fails = ("conforms", "fails") if english else ("conforme", "non conforme")
     table = Table(
-        Column("Document", overflow="fold"), "Type", verdict_column, "Erreurs", "Avert.", "Infos", "Non év.", "ms"
+        Column("Document", overflow="fold"),
+        Column("Type", overflow="fold"),
+        Column("Verdict", no_wrap=True),
+        *(Column(head, justify="right", no_wrap=True) for head in (*heads, "ms")),
     )
-    folder = os.path.commonpath([Path(one.name).parent for one in judged])
+    folder = _common_folder(judged)
     for one in judged:
+        name = os.path.relpath(one.name, folder)
         if one.verdict is None:
-            table.add_row(os.path.relpath(one.name, folder), "", f"[red]{one.code}[/red]", "", "", "", "", "")
+            table.add_row(name, "", f"[red]{one.code}[/red]", "", "", "", "", "")
             continue
         verdict = one.verdict
         table.add_row(
-            os.path.relpath(one.name, folder),
+            name,
             f"{verdict.document_type} {verdict.document_version}".strip(),
-            "[green]conforme[/green]" if verdict.is_conformant else "[red]non conforme[/red]",
+            f"[green]{conforms}[/green]" if verdict.is_conformant else f"[red]{fails}[/red]",
             *(str(verdict.count(severity)) for severity in reversed(Severity)),
             str(len(verdict.uncovered)),
             f"{verdict.duration_ms:.0f}",
         )
-    console.print(table)
+    Console().print(table)
+    passing = sum(one.is_conformant for one in judged)
+    if len(judged) > 1:
+        print(f"{passing} / {len(judged)} {'conform' if english else 'conformes'}")
     for one in judged:
         if one.refusal is not None:
-            console.print(f"{one.name} : {one.refusal.in_language(language)}", markup=False, soft_wrap=True)
+            print(f"{one.name} : {one.refusal.in_language(language)}")

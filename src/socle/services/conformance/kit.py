@@ -22,11 +22,12 @@ import msgspec
 from lxml import etree
 
 from socle.services.conformance.domain import KitReport, Layer, Uncovered
+from socle.services.conformance.doubts import doubts, missing_sets, schema_names, substituted
 from socle.standards import xml
 from socle.standards.errors import InvalidContent, NotFound, SocleError, Text, TooLarge
 from socle.standards.schematron.files import Files, SetKey
 from socle.standards.schematron.plan import Firing, Plan, compile_schema, load_plan
-from socle.standards.schematron.schema import Defect, Schema, load_schema
+from socle.standards.schematron.schema import Defect, load_schema
 from socle.standards.schematron.tree import Document
 
 #: Where the official pipeline finds each rule set, by the end of its path, whatever its case.
@@ -292,6 +293,7 @@ def _build(folder: KitFolder, target: Path, progress: Callable[[str], None]) -> 
     uncovered: list[Uncovered] = []
     layers: dict[str, str] = {}
     documents: dict[str, str] = {}
+    known = schema_names(folder.read(path) for path in folder.starting("", ".xsd"))
     rules = checks = 0
     for layer, name, path in _rule_sets(folder):
         progress(name)
@@ -310,7 +312,7 @@ def _build(folder: KitFolder, target: Path, progress: Callable[[str], None]) -> 
         rules += sum(len(pattern.rules) for pattern in schema.patterns)
         checks += len(plan.checks)
         uncovered += [Uncovered(layer, one.expression, one.reason) for one in plan.uncovered]
-        defects += [*schema.defects, *_missing_sets(schema, missing), *_shadowed(schema)]
+        defects += [*schema.defects, *missing_sets(schema, missing), *doubts(schema, known)]
     if not layers and not documents:
         raise InvalidContent(
             "NotAKit",
@@ -324,14 +326,7 @@ def _build(folder: KitFolder, target: Path, progress: Callable[[str], None]) -> 
         for layer, name in LAYER_FILES.items()
         if layer not in layers
     ]
-    defects += [
-        Defect(
-            "VocabularyMissing",
-            name,
-            Text(f"vocabulaire absent, refait d'après {path}", f"vocabulary missing, made again from {path}"),
-        )
-        for name, path in sorted(folder.substituted.items())
-    ]
+    defects += substituted(folder.substituted)
     report = KitReport(
         digest=digest.hexdigest(),
         installed_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -358,31 +353,6 @@ def _rule_sets(folder: KitFolder) -> Iterator[tuple[Layer, str, str]]:
         name = posixpath.basename(path)
         if name.lower() not in common:
             yield Layer.DOCUMENT, name[len(_DOCUMENT_PREFIX) : -len(".sch")], path
-
-
-def _missing_sets(schema: Schema, missing: list[str]) -> list[Defect]:
-    return [
-        Defect("ValueSetMissing", schema.path, Text(f"fichier absent : {address}", f"file missing: {address}"))
-        for address in missing
-    ]
-
-
-def _shadowed(schema: Schema) -> Iterator[Defect]:
-    """Rules that never fire: an earlier rule of the same pattern has the same context."""
-    for pattern in schema.patterns:
-        seen: set[str] = set()
-        for rule in pattern.rules:
-            context = " ".join(rule.context.split())
-            if context in seen:
-                yield Defect(
-                    "RuleShadowed",
-                    schema.path,
-                    Text(
-                        f"{pattern.identifier} : règle sans effet, une autre a le même contexte : {context}",
-                        f"{pattern.identifier}: rule without effect, an earlier one has its context: {context}",
-                    ),
-                )
-            seen.add(context)
 
 
 def _warm_terminologies(plan: Plan, folder: KitFolder, path: str) -> None:
