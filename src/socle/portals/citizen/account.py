@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from socle.portals.citizen.export import export_record
-from socle.portals.pages import render, translate
+from socle.portals.pages import page_language, render, translate
 from socle.portals.visit import NO_RECORD, Visit, Visits, read_form, text_of
 from socle.services.dmp.domain import ClosingReason, Door, Record, RecordState
 from socle.services.dmp.service import DmpService
@@ -74,9 +74,11 @@ class AccountPages:
 
     async def export(self, request: Request, visit: Visit) -> Response:
         """Everything, as one archive that a person and a program can read."""
-        archive = await export_record(self._dmp, self._reading, visit)
+        # What refuses does so before the archive begins.
+        await self._dmp.read_record(visit.actor, visit.record)
+        archive = export_record(self._dmp, self._reading, visit, page_language(request))
         headers = {"Content-Disposition": 'attachment; filename="mon-dossier.zip"', "Cache-Control": "no-store"}
-        return Response(archive, media_type="application/zip", headers=headers)
+        return StreamingResponse(archive, media_type="application/zip", headers=headers)
 
     async def _record(self, visit: Visit) -> Record | None:
         """The record of the person who is looked at, if it is open or closed."""
