@@ -11,8 +11,11 @@ from uuid import UUID
 import msgspec
 import pytest
 import trustme
+from lxml import etree
+from signxml import XMLSigner
 
 from socle.platform.base import Base
+from socle.sandbox.pki import Credential
 from socle.services.mssante.domain import Mailbox, MailboxKind, MailboxState
 from socle.services.mssante.process import MailServer
 from socle.services.mssante.service import BASE_ACTOR, MssanteService
@@ -106,3 +109,9 @@ def make_box(local: str, **changes: Any) -> Mailbox:
         "display_name": local,
     }
     return Mailbox(**(values | changes))
+
+
+def sign_list(content: bytes, signer: Credential) -> bytes:
+    """A white list with its enveloped signature."""
+    signed = XMLSigner().sign(etree.fromstring(content), key=signer.key.encode(), cert=signer.certificate)
+    return etree.tostring(signed)

@@ -12,8 +12,6 @@ import asyncpg
 import msgspec
 import pytest
 from cryptography import x509
-from lxml import etree
-from signxml import XMLSigner
 
 from socle.platform.base import Base, open_base
 from socle.platform.clock import system_clock
@@ -30,7 +28,7 @@ from socle.standards.mail.address import parse_address
 from socle.standards.mail.notices import DeliveryReport, read_notice
 from socle.standards.mail.whitelist import ListedDomain, write_list
 
-from .conftest import make_box
+from .conftest import make_box, sign_list
 
 pytestmark = pytest.mark.blackbox
 
@@ -40,11 +38,6 @@ OURS, THEIRS = "ch-a.mssante.fr", "ch-b.mssante.fr"
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> TestAuthority:
     return ensure_authority(tmp_path_factory.mktemp("pki"))
-
-
-def sign_list(content: bytes, signer: Credential) -> bytes:
-    signed = XMLSigner().sign(etree.fromstring(content), key=signer.key.encode(), cert=signer.certificate)
-    return etree.tostring(signed)
 
 
 class Site(msgspec.Struct):

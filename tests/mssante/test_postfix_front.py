@@ -14,24 +14,56 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from socle.platform.base import Base
 from socle.platform.clock import system_clock
+from socle.platform.trust import TrustStore
 from socle.sandbox.pki import Credential, KeyPurpose, TestAuthority, ensure_authority
 from socle.services.mssante.policy import decide
 from socle.services.mssante.process import MailServer
 from socle.services.mssante.service import BASE_ACTOR, MssanteService
-from socle.standards.mail.whitelist import ListedDomain, WhiteList, read_unsigned_list, write_list
+from socle.standards.mail.whitelist import ListedDomain, write_list
 
-from .conftest import DOMAIN, make_box
+from .conftest import DOMAIN, make_box, sign_list
 
 DOCS = Path(__file__).parents[2] / "docs/howto/postfix"
 PEER = "ch-a.mssante.fr"
 PAUL = f"paul@{DOMAIN}"
 
 
-def a_list(subject: str) -> WhiteList:
-    return read_unsigned_list(write_list([ListedDomain(name=PEER, certificate_dn=subject, updated_on="2026-01-01")]))
+def loaded(credential: Credential) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(credential.certificate.encode())
+
+
+def mark_of(credential: Credential) -> str:
+    """The fingerprint as Postfix writes it."""
+    return loaded(credential).fingerprint(SHA256()).hex(":").upper()
+
+
+class Judged(msgspec.Struct):
+    service: MssanteService
+    pki: TestAuthority
+    peer: Credential
+
+    def request(self, **changes: str) -> dict[str, str]:
+        known = mark_of(self.peer)
+        return {"encryption_protocol": "TLSv1.3", "ccert_fingerprint": known, "sender": f"x@{PEER}"} | changes
+
+
+@pytest.fixture
+async def judged(base: Base, tmp_path: Path) -> Judged:
+    """A service that knows the certificate of the listed peer."""
+    base = msgspec.structs.replace(base, clock=system_clock)
+    pki = ensure_authority(tmp_path / "pki")
+    service = MssanteService(base, trust=TrustStore.load(pki.trust_directory))
+    peer = pki.issue_organisation("1888888888", "CH A", KeyPurpose.AUTHENTICATION, common_name=f"smtp.{PEER}")
+    entry = ListedDomain(name=PEER, certificate_dn=peer.subject, updated_on="2026-01-01")
+    seal = pki.issue_organisation("1999999999", "ANS", KeyPurpose.SIGNATURE)
+    await service.trust_list.load(sign_list(write_list([entry]), seal))
+    await service.peers.remember(peer.chain.encode())
+    return Judged(service, pki, peer)
 
 
 @pytest.mark.parametrize(
@@ -40,16 +72,31 @@ def a_list(subject: str) -> WhiteList:
         ({}, "DUNNO"),
         ({"sender": ""}, "DUNNO"),
         ({"sender": "x@inconnu.mssante.fr"}, "550"),
-        ({"ccert_subject": "smtp.autre.fr"}, "550"),
-        ({"ccert_subject": "smtp.autre.fr", "sender": ""}, "550"),
-        ({"ccert_subject": ""}, "554"),
+        ({"ccert_fingerprint": "AB:CD"}, "450"),
+        ({"ccert_fingerprint": "garbage"}, "450"),
+        ({"ccert_fingerprint": ""}, "554"),
         ({"encryption_protocol": ""}, "530"),
         ({"sender": "garbage"}, "550"),
     ],
 )
-def test_the_policy_follows_the_white_list(changes: dict[str, str], answer: str) -> None:
-    attributes = {"encryption_protocol": "TLSv1.3", "ccert_subject": f"smtp.{PEER}", "sender": f"x@{PEER}"}
-    assert decide(attributes | changes, a_list(f"CN=smtp.{PEER}, O=CH A, C=FR")).startswith(answer)
+async def test_the_policy_follows_the_white_list(judged: Judged, changes: dict[str, str], answer: str) -> None:
+    assert (await decide(judged.service, judged.request(**changes))).startswith(answer)
+
+
+async def test_the_certificate_of_another_operator_is_told_which_entry_failed(judged: Judged) -> None:
+    other = judged.pki.issue_organisation("1777777777", "CH B", KeyPurpose.AUTHENTICATION, common_name=f"smtp.{PEER}")
+    await judged.service.peers.remember(other.chain.encode())
+    mark = mark_of(other)
+    answer = await decide(judged.service, judged.request(ccert_fingerprint=mark))
+    assert answer.startswith("550 5.7.1")
+    assert PEER in answer
+
+
+async def test_a_revoked_certificate_is_refused_behind_postfix_too(judged: Judged) -> None:
+    judged.pki.revoke(loaded(judged.peer))
+    assert await decide(judged.service, judged.request()) == (
+        "554 5.7.1 IGC-Sante client certificate missing or refused (CertificateRevoked)"
+    )
 
 
 class Front(msgspec.Struct):
@@ -77,13 +124,14 @@ async def front(base: Base) -> AsyncIterator[Front]:
     directory = Path(tempfile.mkdtemp(prefix="socle-postfix-"))
     os.chmod(directory, 0o755)
     base = msgspec.structs.replace(base, clock=system_clock)
-    service = MssanteService(base)
-    await service.create(BASE_ACTOR, make_box("paul"))
     pki = ensure_authority(directory / "pki")
+    service = MssanteService(base, trust=TrustStore.load(pki.trust_directory))
+    await service.create(BASE_ACTOR, make_box("paul"))
     peer = pki.issue_organisation("1888888888", "CH A", KeyPurpose.AUTHENTICATION, common_name=f"smtp.{PEER}")
-    await service.trust_list.load(
-        write_list([ListedDomain(name=PEER, certificate_dn=peer.subject, updated_on="2026-01-01")])
-    )
+    entry = ListedDomain(name=PEER, certificate_dn=peer.subject, updated_on="2026-01-01")
+    seal = pki.issue_organisation("1999999999", "ANS", KeyPurpose.SIGNATURE)
+    await service.trust_list.load(sign_list(write_list([entry]), seal))
+    await service.peers.remember(peer.chain.encode())
     server = MailServer(service, tls=None)
     spool = directory / "spool"
     (spool / "socle").mkdir(parents=True)
@@ -145,6 +193,13 @@ async def test_mail_comes_through_postfix_and_the_wrong_sender_is_told(front: Fr
             client.mail("x@inconnu.mssante.fr")
             return client.rcpt(PAUL)
 
+    def talk_revoked() -> tuple[int, bytes]:
+        with smtplib.SMTP("127.0.0.1", front.port, timeout=10) as client:
+            client.starttls(context=front.tls(front.peer))
+            client.ehlo()
+            client.mail(f"x@{PEER}")
+            return client.rcpt(PAUL)
+
     code, reason = await asyncio.to_thread(talk)
     assert code == 550
     assert b"inconnu.mssante.fr" in reason
@@ -156,3 +211,6 @@ async def test_mail_comes_through_postfix_and_the_wrong_sender_is_told(front: Fr
     content = await front.service.rooms.content(box.key, stored[0])
     assert b"Subject: front\r\n" in content
     assert content.endswith(b"hello\r\n")
+    front.pki.revoke(loaded(front.peer))
+    code, reason = await asyncio.to_thread(talk_revoked)
+    assert (code, b"CertificateRevoked" in reason) == (554, True)

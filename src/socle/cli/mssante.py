@@ -185,6 +185,25 @@ def whitelist(
 
 
 @app.command
+def peer(
+    file: Annotated[
+        Path | None, Parameter(help="Certificat d'un autre opérateur à enregistrer ; sans : les lister.")
+    ] = None,
+    *,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Enregistre le certificat d'un autre opérateur, qu'un front Postfix ne montre que par son empreinte."""
+    if file is not None:
+        content = file.read_bytes()
+        subject = _run(data, lambda service: service.peers.remember(content))
+        _print({"subject": subject}, f"{subject} est connu.", json=json)
+        return
+    known = _run(data, lambda service: service.peers.list_subjects())
+    _print(known, "\n".join(f"{mark}  {subject}" for mark, subject in known) or "Aucun certificat.", json=json)
+
+
+@app.command
 def traces(
     *, mailbox: str = "", since: date | None = None, count: int = 100, data: Data = None, json: Json = False
 ) -> None:

@@ -45,6 +45,7 @@ class Usage(StrEnum):
     """What a certificate is used for here."""
 
     TLS_CLIENT = "tls_client"
+    TLS_SERVER = "tls_server"
     SIGNATURE = "signature"
 
 
@@ -242,10 +243,16 @@ def _refuse_wrong_usage(certificate: x509.Certificate, usage: Usage) -> None:
         purposes = []
     if usage is Usage.TLS_CLIENT:
         is_right = ExtendedKeyUsageOID.CLIENT_AUTH in purposes
+    elif usage is Usage.TLS_SERVER:
+        is_right = ExtendedKeyUsageOID.SERVER_AUTH in purposes
     else:
         is_right = key_usage is not None and key_usage.content_commitment
     if not is_right:
-        kind = {"tls_client": ("d'authentification", "authentication"), "signature": ("de signature", "signature")}
+        kind = {
+            Usage.TLS_CLIENT: ("d'authentification", "authentication"),
+            Usage.TLS_SERVER: ("de serveur", "a server"),
+            Usage.SIGNATURE: ("de signature", "signature"),
+        }
         french, english = kind[usage]
         raise _refusal(
             "CertificateUsage",

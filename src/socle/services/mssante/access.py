@@ -97,8 +97,11 @@ class Access:
         """The box ``address`` for an actor whom a portal or an API authenticated."""
         return await self._open(address, actor)
 
-    def verified_subject(self, certificate: bytes) -> str:
-        """The subject (RFC 4514) of a certificate that chains to the trust anchors and is not revoked."""
+    def verified_subject(self, certificate: bytes, usage: Usage = Usage.TLS_CLIENT) -> str:
+        """The subject (RFC 4514) of a certificate that chains to the trust anchors and is not revoked.
+
+        Raises ``NotAuthenticated`` with the reason as its code.
+        """
         if self._trust is None:
             raise NotAuthenticated(
                 "MSSNoTrust", Text("Aucune autorité n'est configurée.", "No authority is configured.")
@@ -107,7 +110,7 @@ class Access:
             loaded = x509.load_der_x509_certificate(certificate)
         except ValueError as error:
             raise not_authenticated() from error
-        self._trust.verify(loaded, Usage.TLS_CLIENT, self._base.clock())
+        self._trust.verify(loaded, usage, self._base.clock())
         return write_name(loaded.subject)
 
     async def _find(self, address: str) -> Mailbox | None:

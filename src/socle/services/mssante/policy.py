@@ -1,7 +1,8 @@
-"""The word of the white list for a Postfix front: its policy delegation protocol on a Unix socket.
+"""The word of the white list and of revocation for a Postfix front: its policy delegation protocol on a Unix socket.
 
-Postfix proves the certificate against the authorities and tells its common name; we say whether the white list gives
-that name to the sender's domain. Postfix reads no revocation list: only our own relay port enforces revocation.
+Postfix proves the chain of the peer's certificate and tells its SHA-256. The certificate itself must be known here
+(``peers``): it is then judged as at our own relay door, revocation included. An unknown one is asked to come back
+later, so that nothing is lost while the operator registers it.
 
 Source: Postfix SMTPD_POLICY_README.
 """
@@ -10,16 +11,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from socle.services.mssante.rules import Check, refusal
+from socle.services.mssante.errors import MailRefused
+from socle.services.mssante.rules import Check, Peer, judge_peer, refusal
 from socle.services.mssante.service import MssanteService
 from socle.services.mssante.wire import Wire
-from socle.standards.certificates import parse_name
-from socle.standards.errors import MalformedInput
-from socle.standards.mail.address import parse_address
-from socle.standards.mail.whitelist import ListedDomain, WhiteList
+from socle.standards.errors import MalformedInput, NotAuthenticated
+from socle.standards.mail.address import Address, parse_address
 
 _MAX_BYTES: Final = 16 * 1024
-_COMMON_NAME: Final = "2.5.4.3"
 _ACCEPT: Final = "DUNNO"
 
 
@@ -30,8 +29,7 @@ async def serve_policy(service: MssanteService, wire: Wire) -> None:
         buffer += data
         while b"\n\n" in buffer:
             request, _, buffer = buffer.partition(b"\n\n")
-            attributes = read_request(request)
-            action = decide(attributes, await service.trust_list.current())
+            action = await decide(service, read_request(request))
             await wire.write(f"action={action}\n\n".encode("ascii", "replace"))
         if len(buffer) > _MAX_BYTES:
             return
@@ -47,29 +45,37 @@ def read_request(request: bytes) -> dict[str, str]:
     return {name: value for name, mark, value in lines if mark}
 
 
-def decide(attributes: dict[str, str], white_list: WhiteList | None) -> str:
+async def decide(service: MssanteService, attributes: dict[str, str]) -> str:
     """``DUNNO`` to let the message go on, or the SMTP reply that refuses it, the failing entry named."""
-    name = attributes.get("ccert_subject", "")
-    if not attributes.get("encryption_protocol"):
-        return refusal(Check.NO_TLS).reply
-    if not name:
-        return refusal(Check.CERTIFICATE).reply
-    if white_list is None:
-        return refusal(Check.SENDER_DOMAIN).reply
-    sender = attributes.get("sender", "")
-    if not sender:
-        known = any(_is_common_name(entry, name) for entry in white_list.domains.values())
-        return _ACCEPT if known else refusal(Check.REPORT_CERTIFICATE, name).reply
     try:
-        domain = parse_address(sender).domain
-    except MalformedInput:
-        return refusal(Check.SENDER_DOMAIN).reply
-    entry = white_list.find(domain)
-    if entry is None:
-        return refusal(Check.SENDER_DOMAIN, domain).reply
-    return _ACCEPT if _is_common_name(entry, name) else refusal(Check.CERTIFICATE_NAME, f"{domain}: {name}").reply
+        sender = _sender_of(attributes.get("sender", ""))
+        peer = Peer(is_tls=bool(attributes.get("encryption_protocol")))
+        if peer.is_tls:
+            peer = await _peer_of(service, attributes)
+        white_list = await service.trust_list.current()
+        if white_list is None:
+            raise refusal(Check.SENDER_DOMAIN, sender.domain if sender else "")
+        judge_peer(peer, sender, white_list)
+    except MailRefused as error:
+        return error.reply
+    return _ACCEPT
 
 
-def _is_common_name(entry: ListedDomain, name: str) -> bool:
-    wanted = {value for rdn in parse_name(entry.certificate_dn) for oid, value in rdn if oid == _COMMON_NAME}
-    return {value for rdn in parse_name(f"CN={name}") for _, value in rdn} == wanted
+async def _peer_of(service: MssanteService, attributes: dict[str, str]) -> Peer:
+    fingerprint = attributes.get("ccert_fingerprint", "")
+    if not fingerprint:
+        return Peer(is_tls=True)
+    certificate = await service.peers.find(fingerprint)
+    if certificate is None:
+        raise refusal(Check.UNKNOWN_CERTIFICATE, fingerprint)
+    try:
+        return Peer(is_tls=True, subject=service.access.verified_subject(certificate))
+    except NotAuthenticated as error:
+        return Peer(is_tls=True, certificate_error=error.code)
+
+
+def _sender_of(text: str) -> Address | None:
+    try:
+        return parse_address(text) if text else None
+    except MalformedInput as error:
+        raise refusal(Check.SENDER_DOMAIN) from error

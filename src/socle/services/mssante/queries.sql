@@ -517,3 +517,16 @@ ORDER BY person_id, structure_id LIMIT :count;
 SELECT * FROM mss_mailbox
 WHERE person_id = :person_id AND structure_id = :structure_id AND state = 'ACTIVE' AND kind <> 'USAGER'
 ORDER BY rank, address;
+
+-- name: remember_peer_certificate
+-- A certificate that a peer presented, or that the operator registered.
+INSERT INTO mss_peer_certificate (fingerprint, certificate, seen_at) VALUES (:fingerprint, :certificate, :now)
+ON CONFLICT (fingerprint) DO UPDATE SET seen_at = excluded.seen_at;
+
+-- name: find_peer_certificate
+-- A known certificate.
+SELECT certificate FROM mss_peer_certificate WHERE fingerprint = :fingerprint;
+
+-- name: list_peer_certificates
+-- The known certificates, last seen first.
+SELECT fingerprint, certificate FROM mss_peer_certificate ORDER BY seen_at DESC, fingerprint;

@@ -23,10 +23,12 @@ from cryptography import x509
 
 from socle.platform.database import Connection
 from socle.platform.objects import DamagedObject
+from socle.platform.trust import Usage
 from socle.services.mssante.domain import Envelope, Origin, Recipient
 from socle.services.mssante.service import MssanteService
 from socle.services.mssante.store import QUERIES, Trace, add_traces
 from socle.standards.certificates import write_name
+from socle.standards.errors import NotAuthenticated
 from socle.standards.mail.address import parse_address
 from socle.standards.mail.notices import DeliveryAction, Outcome
 from socle.standards.mail.smtp import encode_xtext
@@ -142,6 +144,10 @@ class SmtpCarrier:
             answer = Answer(error.smtp_code, _text(error.smtp_error), route.host)
         except _WrongPeer:
             answer = Answer(550, "5.7.1 The server's certificate is not the one of the white list", route.host)
+        except NotAuthenticated as error:
+            # A revocation is final; a list of ours that is out of date is mended meanwhile.
+            code = 550 if error.code == "CertificateRevoked" else 0
+            answer = Answer(code, f"{5 if code else 4}.7.5 The server's certificate: {error.code}", route.host)
         except (OSError, smtplib.SMTPException, EOFError) as error:
             answer = Answer(0, f"4.4.1 {type(error).__name__}", route.host)
         return dict.fromkeys(everyone, answer)
@@ -154,6 +160,8 @@ class SmtpCarrier:
         subject = write_name(x509.load_der_x509_certificate(der).subject) if der else ""
         if not ListedDomain(name="", certificate_dn=certificate_dn).is_operated_by(subject):
             raise _WrongPeer
+        if self._service.trust is not None:
+            self._service.access.verified_subject(der or b"", Usage.TLS_SERVER)
 
 
 class Relay:

@@ -39,6 +39,7 @@ class Check(StrEnum):
 
     NO_TLS = "no-tls"
     CERTIFICATE = "certificate"
+    UNKNOWN_CERTIFICATE = "unknown-certificate"
     SENDER_DOMAIN = "sender-domain"
     CERTIFICATE_NAME = "certificate-name"
     REPORT_CERTIFICATE = "report-certificate"
@@ -62,6 +63,14 @@ REPLIES: Final[dict[Check, tuple[int, str, Text]]] = {
         554,
         "5.7.1",
         Text("Certificat client IGC-Santé absent ou refusé.", "IGC-Sante client certificate missing or refused"),
+    ),
+    Check.UNKNOWN_CERTIFICATE: (
+        450,
+        "4.7.1",
+        Text(
+            "Certificat pas encore connu ici : l'opérateur l'enregistre (socle mss peer).",
+            "Certificate not known here yet, its revocation cannot be checked: to be registered by the operator",
+        ),
     ),
     Check.SENDER_DOMAIN: (
         550,

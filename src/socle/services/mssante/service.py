@@ -16,6 +16,7 @@ from socle.services.mssante.boxes import BASE_ACTOR, Boxes, BoxTask, Publisher
 from socle.services.mssante.life_cycle import Delays, read_delays
 from socle.services.mssante.mailroom import Mailroom
 from socle.services.mssante.outbox import AddressBook, Outbox
+from socle.services.mssante.peers import PeerCertificates
 from socle.services.mssante.post_office import PostOffice
 from socle.services.mssante.rates import RateLimiter
 from socle.services.mssante.trust_list import TrustList
@@ -57,6 +58,7 @@ class MssanteService(Boxes):
         self.access = Access(base, verify_token, trust)
         self.office = PostOffice(base, self._open_spaces if spaces else None)
         self.rooms = Mailroom(base)
+        self.peers = PeerCertificates(base)
         self.trust_list = TrustList(base, trust)
         self.webmail = Webmail(base, self.rooms, self.office.domains)
         self.outbox = Outbox(base, self.office, self.rooms, self.webmail, self.trust_list, self.rates, address_book)

@@ -281,6 +281,8 @@ class SmtpSession:
             if white_list is None:
                 raise refusal(Check.SENDER_DOMAIN, sender.domain if sender else "")
             rules.judge_peer(self._peer, sender, white_list)
+            if self._certificate is not None:
+                await self._service.peers.remember(self._certificate)
             if not self._rates.take(self._peer.subject, PEER_RATE):
                 raise refusal(Check.RATE)
 
