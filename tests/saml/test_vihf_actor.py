@@ -123,9 +123,14 @@ async def test_a_seal_does_not_speak_for_another_structure(place: Place) -> None
     assert await refusal(place, place.message(replace(STRUCTURE, structure="1690987656"), place.seal)) == "VihfSigner"
 
 
-async def test_a_legal_entity_named_by_its_siren_cannot_be_compared(place: Place) -> None:
+async def test_a_legal_entity_named_by_its_siren_speaks_for_a_structure_in_a_sandbox_alone(place: Place) -> None:
     seal = place.signer(place.authority.issue_organisation("0002 123456789", "CH TEST", at=NOW))
     assert (await place.authenticator().authenticate(place.message(STRUCTURE, seal), None)).structure == "1750987653"
+    client = place.client("0002 123456789")
+    assert await refusal(place, place.message(STRUCTURE, seal), client, requires=True) == "VihfSigner"
+    own = place.client("1750987653")
+    actor = await place.authenticator(requires=True).authenticate(place.message(STRUCTURE, place.seal), own)
+    assert actor.structure == "1750987653"
 
 
 async def test_the_connection_must_be_of_the_signer(place: Place) -> None:

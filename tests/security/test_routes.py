@@ -46,7 +46,7 @@ TABLE: Final[dict[Who, str]] = {
         /conformance /conformance/verdict /conformance/kit /conformance/document.css
         {_PSC}/.well-known/wallet-openid-configuration {_PSC}/.well-known/openid-configuration {_OIDC}/certs
         {_DIRECTORY}/metadata {_DIRECTORY}/{{path:path}} /dmp/fhir/metadata /dmp/fhir/{{path:path}}
-        /audit/fhir/metadata /audit/fhir/{{path:path}}
+        /audit/fhir/metadata /audit/fhir/{{path:path}} /audit/key
         GET:/insi {" ".join(f"GET:{_SOAP}/{name}" for name in _SOAP_SERVICES)}
     """,
     Who.LOGIN: f"""
@@ -96,7 +96,7 @@ TABLE: Final[dict[Who, str]] = {
         /espace /espace/documents /espace/documents/ajouter /espace/documents/{id:uuid}
         /espace/documents/{id:uuid}/original /espace/documents/{id:uuid}/pdf
         /espace/documents/{id:uuid}/changer /espace/compte/avis /espace/compte/avis/choix /espace/compte/avis/code
-        /espace/compte/avis/retirer /espace/messages/garder/{arrival} /espace/messages/{thread}/ranger
+        /espace/compte/avis/retirer /espace/compte/ouvrir /espace/compte/opposition /espace/messages/garder/{arrival} /espace/messages/{thread}/ranger
         /espace/messages/garder/{folder:int}/{uid:int}/{number:int}
         /espace/sante /espace/sante/retirer /espace/resultats /espace/resultats/{key}
         /espace/acces /espace/acces/reglages /espace/acces/bloquer /espace/acces/debloquer /espace/acces/proches

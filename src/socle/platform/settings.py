@@ -126,7 +126,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
         """Settings of ``environment``, then of ``overrides`` (``None`` means not given).
 
-        Raises ``InvalidContent`` naming the variable that cannot be read.
+        Raises ``InvalidContent`` naming the variable that cannot be read, or is not safe in production.
         """
         values: dict[str, Any] = {}
         for name in cls.__struct_fields__:
@@ -145,6 +145,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidContent(
                 "InvalidSetting",
                 Text("SOCLE_ENVIRONMENT vaut sandbox ou production.", "SOCLE_ENVIRONMENT is sandbox or production."),
+            )
+        if not settings.is_sandbox and not settings.base_url.startswith("https://"):
+            # Cookies and tokens would travel in clear.
+            raise InvalidContent(
+                "InvalidSetting",
+                Text(
+                    "En production, SOCLE_PUBLIC_URL est l'adresse https:// du service.",
+                    "In production, SOCLE_PUBLIC_URL is the https:// address of the service.",
+                ),
             )
         return settings
 

@@ -72,7 +72,7 @@ class VihfAuthenticator:
             audiences=self._audiences,
         )
         vihf, signer = verified.vihf, signers[0]
-        _check_signer(vihf, signer, client)
+        _check_signer(vihf, signer, client, is_lenient=not self._requires_client_certificate)
         if vihf.mode is Mode.DIRECTE and self._switches().is_card_expired(vihf.user_id):
             raise NotAuthenticated(
                 "CertificateExpired",
@@ -104,17 +104,20 @@ class VihfAuthenticator:
         return self.believe(x509.load_der_x509_certificate(client_certificate), Usage.TLS_CLIENT)
 
 
-def _check_signer(vihf: Vihf, signer: Holder, client: Holder | None) -> None:
-    """The signer is the user himself (DIRECTE) or his structure (INDIRECTE), and so is the client of the connection."""
+def _check_signer(vihf: Vihf, signer: Holder, client: Holder | None, *, is_lenient: bool) -> None:
+    """The signer is the user himself (DIRECTE) or his structure (INDIRECTE), and so is the client of the connection.
+
+    A unit such as « 0002 123456789 » names a legal entity by its SIREN, and proves none of its structures: such a
+    signer speaks for any structure where ``is_lenient`` (a sandbox), for none elsewhere.
+    """
     if vihf.mode is Mode.DIRECTE:
         is_right = signer.kind is HolderKind.PROFESSIONAL and signer.id == vihf.user_id
         is_right = is_right and (client is None or client.id == signer.id)
         fr, en = "la carte de l'utilisateur", "the user's card"
     else:
         is_right = signer.kind is HolderKind.ORGANISATION
-        # A unit such as « 0002 123456789 » names a legal entity by its SIREN and cannot be compared.
-        if _STRUCTURE_ID.fullmatch(signer.structure):
-            is_right = is_right and signer.structure == vihf.structure
+        is_comparable = _STRUCTURE_ID.fullmatch(signer.structure) is not None
+        is_right = is_right and (signer.structure == vihf.structure or (is_lenient and not is_comparable))
         is_right = is_right and (client is None or client.structure == signer.structure)
         fr, en = "le certificat de sa structure (Identifiant_Structure)", "its structure (Identifiant_Structure)"
     if not is_right:

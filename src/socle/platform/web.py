@@ -108,13 +108,17 @@ async def fail(request: Request, error: Exception) -> Response:
 
 
 class Counted:
-    """ASGI middleware: counts and times each request by its first path segment, and sets safe headers."""
+    """ASGI middleware: counts and times each request by its first path segment, and sets safe headers.
+
+    In production, which is reached by HTTPS, browsers are told never to come otherwise.
+    """
 
     _HEADERS = (
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),
         (b"x-frame-options", b"SAMEORIGIN"),
     )
+    _HTTPS_ALONE = ((b"strict-transport-security", b"max-age=31536000"),)
     _CLOSE = ((b"connection", b"close"),)
 
     def __init__(self, app: ASGIApp) -> None:
@@ -127,6 +131,7 @@ class Counted:
             return
         started = time.perf_counter()
         status = 500
+        headers = self._HEADERS if scope["app"].state.is_sandbox else (*self._HEADERS, *self._HTTPS_ALONE)
 
         async def send_counted(message: Message) -> None:
             nonlocal status
@@ -134,7 +139,7 @@ class Counted:
                 status = message["status"]
                 # What remains of a body that is too large is not waited for.
                 closing = self._CLOSE if status == 413 else ()
-                message["headers"] = [*message.get("headers", ()), *self._HEADERS, *closing]
+                message["headers"] = [*message.get("headers", ()), *headers, *closing]
             await send(message)
 
         try:

@@ -32,7 +32,8 @@ class MailDesk:
             settings = self.mssante.base.settings
             address = str(citizen_address(visit.record.matricule, settings.patient_mail_domain))
             # The box exists with the space: it is opened at its owner's first visit, or by the first letter.
-            await self.mssante.open_citizen_box(visit.record, visit.holder)
+            if visit.actor.kind is ActorKind.PATIENT:
+                await self.mssante.open_citizen_box(visit.record, visit.holder)
             return await self.mssante.access.of_actor(address, visit.actor)
         boxes = [box.address for box in await self.mssante.usable_by(visit.actor.id)]
         if not boxes:
