@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from socle.cli import matrix as matrix_cli
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode, Purpose
 from socle.platform.patient_key import patient_key
-from socle.services.dmp import errors, rules
+from socle.services.dmp import errors, matrice, rules
 from socle.services.dmp.domain import (
     Authorization,
     CallerRights,
@@ -445,3 +446,39 @@ def test_a_wrong_cell_is_named_by_its_line():
     with pytest.raises(MalformedInput) as caught:
         read_matrix(text)
     assert caught.value.location == "line 3"
+
+
+def test_a_replacement_is_compared_and_what_it_lacks_is_named(tmp_path, capsys):
+    text = resources.files("socle.services.dmp").joinpath("matrice_habilitation.csv").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("DISP_AUT;")]
+    changed = "\n".join(
+        line.replace(";Le;le;N;le;", ";Le;le;L;le;") if line.startswith("75496-0;") else line for line in lines
+    )
+    own, other = default_matrix(), read_matrix(changed)
+    changes = [(one.column, one.type_key, one.before, one.after) for one in matrice.compare(own, other)]
+    assert ("G15/40", "75496-0^^2.16.840.1.113883.6.1", "", "L") in changes
+    lost = "DISP_AUT^^1.2.250.1.213.1.1.4.12"
+    assert ("G15/10", lost, "LE", "") in changes
+    assert {kind for _, kind, _, _ in changes} == {lost, "75496-0^^2.16.840.1.113883.6.1"}
+    assert matrice.missing_in(other, own) == [f"Dispensation (autre) ({lost})"]
+    assert matrice.compare(own, own) == matrice.missing_in(own, own) == []
+    file = tmp_path / "matrice.csv"
+    file.write_text("\ufeff" + changed)
+    with pytest.raises(SystemExit) as stopped:
+        matrix_cli.check(file)
+    assert stopped.value.code == 1
+    assert "Dispensation (autre)" in capsys.readouterr().out
+    matrix_cli.diff(file)
+    assert "Chirurgien-dentiste (G15/40)" in capsys.readouterr().out
+    matrix_cli.show("G15/40", file=file)
+    assert "L  Demande d'acte de télémédecine" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"", b"a;b\n"])
+def test_a_file_that_is_no_matrix_is_refused(tmp_path, content):
+    file = tmp_path / "matrice.csv"
+    file.write_bytes(content)
+    with pytest.raises(MalformedInput):
+        matrice.load_matrix(str(file))
+    with pytest.raises(MalformedInput):
+        matrice.load_matrix(str(tmp_path / "none.csv"))

@@ -26,6 +26,7 @@ for place in (
     "psc:app",
     "account:app",
     "directory:app",
+    "matrix:app",
     "upkeep:verify",
     "upkeep:audit",
     "upkeep:keys",

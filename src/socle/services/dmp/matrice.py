@@ -41,6 +41,8 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     source: str
     labels: dict[str, str]
+    #: Labels of the document types, in the order of the file.
+    types: dict[str, str]
     readable: dict[str, frozenset[str]]
     writable: dict[str, frozenset[str]]
 
@@ -55,6 +57,41 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     def may_deposit(self, column: str, type_key: str) -> bool:
         """Whether the profession ``column`` deposits documents of the type."""
         return type_key in self.writable.get(column, frozenset())
+
+    def rights(self, column: str, type_key: str) -> str:
+        """What the profession may do with the type: ``L``, ``E``, ``LE`` or nothing."""
+        return "L" * self.may_read(column, type_key) + "E" * self.may_deposit(column, type_key)
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What another matrix says otherwise of one profession and one type."""
+
+    column: str
+    label: str
+    type_key: str
+    type_label: str
+    before: str
+    after: str
+
+
+def compare(before: Matrix, after: Matrix) -> list[Change]:
+    """What ``after`` changes, in the order of its professions and types; what it lost comes last."""
+    columns, types = before.labels | after.labels, after.types | before.types
+    order = list(dict.fromkeys([*after.labels, *before.labels]))
+    return [
+        Change(column=column, label=columns[column], type_key=kind, type_label=types[kind], before=was, after=now)
+        for column in order
+        for kind in types
+        if (was := before.rights(column, kind)) != (now := after.rights(column, kind))
+    ]
+
+
+def missing_in(matrix: Matrix, reference: Matrix) -> list[str]:
+    """Professions and types of ``reference`` that ``matrix`` does not hold: refused to everybody, or to all of them."""
+    return [
+        *(f"{column} {label}" for column, label in reference.labels.items() if column not in matrix.labels),
+        *(f"{label} ({kind})" for kind, label in reference.types.items() if kind not in matrix.types),
+    ]
 
 
 def column_of(actor: Actor) -> str:
@@ -90,6 +127,7 @@ def read_matrix(text: str) -> Matrix:
     return Matrix(
         version=told.get("Version", ""),
         source=told.get("Source", ""),
+        types={f"{row[0]}^^{row[1]}": row[2] for row in rows[1:]},
         labels={column: head.partition(" ")[2] for column, head in zip(columns, heads, strict=True)},
         readable={column: frozenset(types) for column, types in readable.items()},
         writable={column: frozenset(types) for column, types in writable.items()},
@@ -97,8 +135,17 @@ def read_matrix(text: str) -> Matrix:
 
 
 def load_matrix(path: str = "") -> Matrix:
-    """The table of the file ``path``, or the project's own if empty."""
-    return read_matrix(Path(path).read_text("utf-8")) if path else default_matrix()
+    """The table of the file ``path``, or the project's own if empty. Raises ``MalformedInput``."""
+    if not path:
+        return default_matrix()
+    try:
+        return read_matrix(Path(path).read_text("utf-8-sig"))
+    except (OSError, UnicodeError) as error:
+        raise MalformedInput(
+            "InvalidMatrix",
+            Text("Le fichier de la matrice ne se lit pas (UTF-8).", "The file of the matrix cannot be read (UTF-8)."),
+            location=path,
+        ) from error
 
 
 @cache
