@@ -63,6 +63,7 @@ from socle.services.ins import soap as ins_soap
 from socle.services.ins import tasks as ins_tasks
 from socle.services.ins.remote import national_insi
 from socle.services.ins.service import InsService
+from socle.services.mssante import autoconfig
 from socle.services.mssante import fhir as mssante_fhir
 from socle.services.mssante import process as mail_process
 from socle.services.mssante import tasks as mssante_tasks
@@ -190,6 +191,7 @@ def create_app(services: Services) -> Starlette:
             *_portal_routes(services),
             *delivery_rest.routes(services.delivery, services.identity.authenticate),
             *intake_rest.routes(services.intake, services.mssante, services.identity.authenticate),
+            *autoconfig.routes(services.base.settings),
             *mssante_fhir.routes(services.mssante, holders=DirectoryPublisher(services.directory)),
             *(_sandbox_routes(services) if services.base.settings.is_sandbox else ()),
         ],

@@ -168,11 +168,12 @@ async def test_an_unknown_box_elsewhere_comes_back(sites: tuple[Site, Site]) -> 
     assert (notice.outcomes[0].action, notice.outcomes[0].status) == ("failed", "5.1.1")
 
 
-async def test_a_revoked_certificate_is_told_and_the_message_comes_back(
-    sites: tuple[Site, Site], pki: TestAuthority
+@pytest.mark.parametrize(("revoked", "status"), [(0, b"5.7.1"), (1, b"5.7.5")])
+async def test_a_revoked_certificate_of_either_side_is_told_and_the_message_comes_back(
+    sites: tuple[Site, Site], pki: TestAuthority, revoked: int, status: bytes
 ) -> None:
     ours, theirs = sites
-    pki.revoke(x509.load_pem_x509_certificate(ours.credential.certificate.encode()))
+    pki.revoke(x509.load_pem_x509_certificate(sites[revoked].credential.certificate.encode()))
     pki.publish()
     await ours.service.office.accept(an_envelope(f"paul@{THEIRS}"), MESSAGE)
     await ours.relay_once()
@@ -180,6 +181,7 @@ async def test_a_revoked_certificate_is_told_and_the_message_comes_back(
     assert await theirs.texts(f"paul@{THEIRS}") == []
     [report] = await ours.texts(f"lea@{OURS}")
     assert b"CertificateRevoked" in report
+    assert status in report
 
 
 async def test_a_certificate_of_another_operator_is_refused_with_the_entry(
@@ -250,5 +252,11 @@ async def test_an_altered_older_or_wrapped_list_is_refused_and_the_former_stays(
     current = await MssanteService(ours.service.base, trust=ours.service.trust).trust_list.current()
     assert current is not None
     assert set(current.domains) == {OURS, THEIRS}
+    hospital = pki.issue_organisation("1750987653", "CH TEST", KeyPurpose.SIGNATURE)
+    person = pki.issue_professional("810109876549", "MARCHAND", "CAMILLE", purpose=KeyPurpose.SIGNATURE)
+    for signer, code in ((hospital, "MSSWhiteListSigner"), (person, "MSSWhiteListSignature")):
+        with pytest.raises(SocleError, match=code):
+            await ours.service.trust_list.load(sign_list(write_list(entries), signer))
     await ours.service.trust_list.load(good)
     assert set((await ours.service.trust_list.current() or current).domains) == {"evil.mssante.fr"}
+    await ours.service.trust_list.load(sign_list(write_list(entries), hospital), by_operator=True)

@@ -176,7 +176,9 @@ def whitelist(
     """Charge la liste blanche (signature vérifiée) ou montre celle en vigueur."""
 
     async def ask(service: MssanteService) -> Any:
-        return await service.trust_list.refresh(source) if source else await service.trust_list.current()
+        if source:
+            return await service.trust_list.refresh(source, by_operator=True)
+        return await service.trust_list.current()
 
     found = _run(data, ask)
     domains = found.domains if found else {}
@@ -201,6 +203,21 @@ def peer(
         return
     known = _run(data, lambda service: service.peers.list_subjects())
     _print(known, "\n".join(f"{mark}  {subject}" for mark, subject in known) or "Aucun certificat.", json=json)
+
+
+@app.command
+def dns(
+    host: Annotated[str, Parameter(help="Nom public de la machine, par exemple mail.ch-exemple.fr.")],
+    *,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Écrit les enregistrements DNS à publier : MX, SRV et autoconfiguration des logiciels de messagerie."""
+    from socle.platform.settings import Settings
+    from socle.services.mssante.autoconfig import dns_records
+
+    records = dns_records(Settings.from_environment(data=data), host)
+    _print(records, "\n".join(records), json=json)
 
 
 @app.command

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import ssl
 import time
 from pathlib import Path
 
 import httpx
 
 from socle.platform.base import Base
+from socle.platform.tls import calling_context
 from socle.platform.trust import TrustStore, Usage
 from socle.services.mssante.store import QUERIES
-from socle.standards.certificates import write_name
+from socle.standards.certificates import HolderKind, write_name
 from socle.standards.errors import Conflict, InvalidContent, Text, Unavailable
 from socle.standards.mail.whitelist import (
     MAX_BYTES,
@@ -46,9 +46,29 @@ class TrustList:
         self._cached = (time.monotonic(), found)
         return found
 
-    async def load(self, content: bytes) -> WhiteList:
-        """Verifies a list and puts it in force. Raises ``InvalidContent`` (signature), ``Conflict`` (older)."""
+    async def load(self, content: bytes, *, by_operator: bool = False) -> WhiteList:
+        """Verifies a list and puts it in force.
+
+        Whoever signed the list in force signs the next: any structure has a seal that is believed, and the trust space
+        is not any structure's to draw. Another signer takes over by the operator's own act (``by_operator``).
+        Raises ``InvalidContent`` (signature), ``Conflict`` (older, or another signer).
+        """
         white_list, signed_by = self._verify(content)
+        async with self._base.database.connection() as connection:
+            row = await QUERIES["find_whitelist"].row(connection)
+        if row is not None and row["signed_by"] != signed_by and not by_operator:
+            raise Conflict(
+                "MSSWhiteListSigner",
+                Text(
+                    f"Cette liste n'est pas signée par {row['signed_by']}, comme celle en vigueur.",
+                    f"This list is not signed by {row['signed_by']}, as the one in force is.",
+                ),
+                remedy=Text(
+                    "Si le signataire a changé, chargez-la vous-même : socle mss whitelist.",
+                    "If the signer has changed, load it yourself: socle mss whitelist.",
+                ),
+                requirement="Liste blanche MSSanté, signature",
+            )
         current = await self.current()
         if current is not None and white_list.issued_on < current.issued_on:
             raise Conflict(
@@ -70,12 +90,12 @@ class TrustList:
         self._cached = (time.monotonic(), white_list)
         return white_list
 
-    async def refresh(self, source: str) -> WhiteList:
+    async def refresh(self, source: str, *, by_operator: bool = False) -> WhiteList:
         """Fetches the list from ``source`` (https URL or file) and loads it; on failure the former stays in force."""
         if not source.startswith("https://"):
-            return await self.load(await asyncio.to_thread(Path(source).read_bytes))
+            return await self.load(await asyncio.to_thread(Path(source).read_bytes), by_operator=by_operator)
         try:
-            async with httpx.AsyncClient(verify=ssl.create_default_context(), timeout=30) as client:
+            async with httpx.AsyncClient(verify=calling_context(self._base.settings), timeout=30) as client:
                 response = await client.get(source)
                 response.raise_for_status()
         except httpx.HTTPError as error:
@@ -85,7 +105,7 @@ class TrustList:
             ) from error
         if len(response.content) > MAX_BYTES:
             raise InvalidContent("MSSWhiteListTooLarge", Text("Liste trop longue.", "List too long."))
-        return await self.load(response.content)
+        return await self.load(response.content, by_operator=by_operator)
 
     def _verify(self, content: bytes) -> tuple[WhiteList, str]:
         if self._trust is None:
@@ -95,5 +115,11 @@ class TrustList:
                 )
             return read_unsigned_list(content), ""
         signer = signing_certificate(content)
-        self._trust.verify(signer, Usage.SIGNATURE, self._base.clock())
+        holder = self._trust.verify(signer, Usage.SIGNATURE, self._base.clock())
+        if holder.kind is not HolderKind.ORGANISATION:
+            raise InvalidContent(
+                "MSSWhiteListSignature",
+                Text("La liste blanche est signée par une personne.", "A person signed the white list."),
+                requirement="Liste blanche MSSanté, signature",
+            )
         return read_signed_list(content, signer), write_name(signer.subject)
