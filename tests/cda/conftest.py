@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pikepdf
@@ -13,6 +16,8 @@ from socle.standards.cda.datatypes import Address, Concept, Identifier, Interval
 from socle.standards.cda.header import Encounter
 from socle.standards.ids.ins import OID_NIR_TEST, Ins
 
+#: The official kit, as its editor publishes it (ansforge/TestContenuCDA-3-0); nothing of it is in this repository.
+KIT = Path(os.environ.get("SOCLE_CDA_KIT", "/nonexistent"))
 EXAMPLES = Path(__file__).parents[3] / "shared" / "examples" / "cda"
 NAMES = sorted(path.name for path in EXAMPLES.glob("*.xml")) if EXAMPLES.is_dir() else []
 
@@ -96,3 +101,43 @@ def small_pdf() -> bytes:
         pdf.add_blank_page()
         pdf.save(output)
     return output.getvalue()
+
+
+@pytest.fixture(scope="session")
+def official_findings(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bytes, str], dict[str, list[str]]]:
+    """What the official pipeline says of a document, layer by layer, and what our verdict by the same kit says.
+
+    The second argument is the rule set of the document's type, or ``""`` for a level N1 body.
+    """
+    from lxml import etree
+
+    from socle.services.conformance.judgement import LAYERS, judge
+    from socle.services.conformance.kit import install_kit, installed_kit
+    from socle.services.conformance.reference import prepared_kit
+    from socle.standards.schematron.reference import ReferenceEngine
+
+    if not KIT.is_dir():
+        pytest.skip("SOCLE_CDA_KIT does not name the official kit")
+    pytest.importorskip("saxonche")
+    folder = tmp_path_factory.mktemp("official")
+    install_kit(KIT, folder / "store")
+    kit = installed_kit(folder / "store")
+    assert kit is not None
+    assert kit.schema is not None
+    prepared = prepared_kit(KIT, folder / "reference")
+    engine = ReferenceEngine(prepared.skeleton)
+
+    def run(content: bytes, rule_set: str) -> dict[str, list[str]]:
+        path = folder / "document.xml"
+        path.write_bytes(content)
+        kit.schema.assertValid(etree.parse(str(path), etree.XMLParser(huge_tree=True)))
+        found = {
+            name: [f"{entry.role or 'error'}: {entry.text.strip()} @ {entry.location}" for entry in entries]
+            for name in [*(layer.value for layer in LAYERS), *([rule_set] if rule_set else [])]
+            if (entries := engine.run(prepared.rule_set(kit, name), path))
+        }
+        verdict = judge(content, kit, date(2026, 3, 2))
+        ours = [f"{one.severity}: {one.message.fr} @ {one.location}" for one in verdict.findings]
+        return found | ({"our verdict": ours} if ours else {})
+
+    return run
