@@ -18,13 +18,10 @@ def serve(
 ) -> None:
     """Démarre la base, affiche « ready <url> » quand elle répond, et sert jusqu'à Ctrl-C."""
     from socle.platform.settings import Settings
-    from socle.platform.telemetry import collect_metrics_in, configure_logs
+    from socle.platform.telemetry import configure_logs
+    from socle.server.supervisor import Supervisor
 
     settings = Settings.from_environment(data=data, host=host, port=port, tls_port=tls_port, workers=workers)
     settings = settings if mail else settings.without_mail()
-    collect_metrics_in(settings.data_path / "run" / "metrics")
-    # Imported once the metrics have their place, and before children are forked.
-    from socle.server.supervisor import Supervisor
-
     configure_logs(settings.log_level)
     Supervisor(settings).run(lambda url: print(f"ready {url}", flush=True))

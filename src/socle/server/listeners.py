@@ -19,6 +19,8 @@ from socle.platform.tls import server_context
 from socle.sandbox.pki import ensure_authority
 from socle.standards.errors import InvalidContent, Text
 
+#: What is read and thrown away of a body that nobody waits for any more, so that its sender sees the answer.
+_DISCARDED_BYTES = 16 * 1024 * 1024
 _KEEP_ALIVE_S = 65
 _GRACE_S = 10
 
@@ -27,7 +29,7 @@ def http_config(application: ASGIApp) -> uvicorn.Config:
     """Plain HTTP."""
     return uvicorn.Config(
         application,
-        http=HttpToolsProtocol,
+        http=BoundedProtocol,
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -72,7 +74,26 @@ def prepare_certificates(settings: Settings) -> None:
             )
 
 
-class MutualTLSProtocol(HttpToolsProtocol):
+class BoundedProtocol(HttpToolsProtocol):
+    """Ends a connection whose request was answered and whose body goes on without end."""
+
+    _discarded_bytes = 0
+
+    def on_message_begin(self) -> None:
+        """A new request."""
+        super().on_message_begin()
+        self._discarded_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body of the request."""
+        super().on_body(body)
+        if self.cycle.response_complete:
+            self._discarded_bytes += len(body)
+            if self._discarded_bytes > _DISCARDED_BYTES:
+                self.transport.abort()
+
+
+class MutualTLSProtocol(BoundedProtocol):
     """Gives each request of a connection the certificate that the client proved to hold."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

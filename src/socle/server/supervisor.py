@@ -29,6 +29,7 @@ import structlog
 
 from socle.platform.embedded import EmbeddedPostgres
 from socle.platform.settings import Settings
+from socle.platform.telemetry import collect_metrics_in
 from socle.standards.errors import Conflict, SocleError, Text, Unavailable
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         self._lock = lock_directory(self.settings.data_path)
+        # Before anything that counts is imported, and only by who holds the directory.
+        collect_metrics_in(self.settings.data_path / "run" / "metrics")
         try:
             self._start()
             if self._wait_until_ready():
