@@ -7,6 +7,7 @@ Source: fact sheet "DMP exchange" §5.1, §5.4, §8.7.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
@@ -131,32 +132,12 @@ def read_list_request(element: etree._Element) -> ListMode:
 
 def write_list_answer(lines: list[AuthorizedProfessional]) -> etree._Element:
     """The answer of TD1.6."""
-    element = _root(HABILITATIONS, "listAuthorizationByPatientResponse")
-    _add(element, "status", "DMPOk")
-    for line in lines:
-        item = etree.SubElement(element, f"{{{HABILITATIONS}}}authorization")
-        _add(item, "nationalId", line.national_id)
-        _add(item, "firstName", line.first_name)
-        _add(item, "lastName", line.last_name)
-        _add(item, "date", line.date)
-        _add(item, "role", line.role)
-        _add(item, "state", line.status)
-    return element
+    return _write_lines(_root(HABILITATIONS, "listAuthorizationByPatientResponse"), _AUTHORIZATION, lines)
 
 
 def read_list_answer(element: etree._Element) -> list[AuthorizedProfessional]:
     """The lines of TD1.6."""
-    return [
-        AuthorizedProfessional(
-            national_id=_child(item, "nationalId"),
-            first_name=_child(item, "firstName"),
-            last_name=_child(item, "lastName"),
-            date=_child(item, "date"),
-            role=_child(item, "role"),
-            status=_child(item, "state"),
-        )
-        for item in element.iterchildren(f"{{{HABILITATIONS}}}authorization")
-    ]
+    return [AuthorizedProfessional(**line) for line in _read_lines(element, _AUTHORIZATION)]
 
 
 def write_patient_list_request(request: PatientListRequest) -> etree._Element:
@@ -179,32 +160,57 @@ def read_patient_list_request(element: etree._Element) -> PatientListRequest:
 
 def write_patient_list_answer(lines: list[ListedPatient]) -> etree._Element:
     """The answer of TD0.4."""
-    element = _root(PATIENTS, "patientListResponse")
-    _add(element, "status", "DMPOk")
-    for line in lines:
-        item = etree.SubElement(element, f"{{{PATIENTS}}}patient")
-        _add(item, "ins", line.ins)
-        _add(item, "firstName", line.first_name)
-        _add(item, "lastName", line.last_name)
-        _add(item, "dateOfBirth", line.date_of_birth)
-        _add(item, "authorizationDate", line.authorized_on)
-        _add(item, "lastDocumentDate", line.last_document_on)
-    return element
+    return _write_lines(_root(PATIENTS, "patientListResponse"), _PATIENT, lines)
 
 
 def read_patient_list_answer(element: etree._Element) -> list[ListedPatient]:
     """The lines of TD0.4."""
-    return [
-        ListedPatient(
-            ins=_child(item, "ins"),
-            first_name=_child(item, "firstName"),
-            last_name=_child(item, "lastName"),
-            date_of_birth=_child(item, "dateOfBirth"),
-            authorized_on=_child(item, "authorizationDate"),
-            last_document_on=_child(item, "lastDocumentDate"),
-        )
-        for item in element.iterchildren(f"{{{PATIENTS}}}patient")
-    ]
+    return [ListedPatient(**line) for line in _read_lines(element, _PATIENT)]
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """The element of one line, and the field that each of its children carries, in order."""
+
+    element: str
+    fields: dict[str, str]
+
+
+_AUTHORIZATION: Final = _Line(
+    "authorization",
+    {
+        "nationalId": "national_id",
+        "firstName": "first_name",
+        "lastName": "last_name",
+        "date": "date",
+        "role": "role",
+        "state": "status",
+    },
+)
+_PATIENT: Final = _Line(
+    "patient",
+    {
+        "ins": "ins",
+        "firstName": "first_name",
+        "lastName": "last_name",
+        "dateOfBirth": "date_of_birth",
+        "authorizationDate": "authorized_on",
+        "lastDocumentDate": "last_document_on",
+    },
+)
+
+
+def _write_lines(answer: etree._Element, form: _Line, lines: Sequence[msgspec.Struct]) -> etree._Element:
+    _add(answer, "status", "DMPOk")
+    for line in lines:
+        item = etree.SubElement(answer, f"{{{etree.QName(answer).namespace}}}{form.element}")
+        for name, field in form.fields.items():
+            _add(item, name, getattr(line, field))
+    return answer
+
+
+def _read_lines(answer: etree._Element, form: _Line) -> list[dict[str, str]]:
+    items = answer.iterchildren(f"{{{etree.QName(answer).namespace}}}{form.element}")
+    return [{field: _child(item, name) for name, field in form.fields.items()} for item in items]
 
 
 def _root(namespace: str, name: str) -> etree._Element:
