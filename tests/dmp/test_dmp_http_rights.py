@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import AsyncExitStack
+import subprocess
+import sys
+import zipfile
+from contextlib import AsyncExitStack, suppress
 
 import httpx
 import pytest
@@ -115,3 +118,42 @@ async def test_no_read_succeeds_after_the_page_acknowledged_a_block_while_32_cli
     assert after
     assert {event.outcome for event in after} == {Outcome.MINOR_FAILURE}
     assert {event.right for event in after} == {"caller-blocked"}
+
+
+async def test_a_citizen_checks_offline_the_traces_that_were_downloaded(running_base, shared, tmp_path):
+    number = "28407694440" + "05"
+    ins = Ins(number + key_of(number), OID_NIR_TEST)
+    document = of_patient((shared / "examples" / "cda" / "VSM_1.4_2022.01.xml").read_bytes(), ins)
+    async with httpx.AsyncClient(timeout=60) as http:
+        await Sandbox(running_base.url, http).admit(document)
+        key = (await http.get(f"{running_base.url}/audit/key")).json()["key"]
+    async with await connect_sandbox(running_base.url) as soap:
+        assert isinstance(soap.door, XdsDoor)
+        await soap.door.authorize(ins)
+        with suppress(SocleError):
+            await soap.find(ins)
+    browser = await citizen_page(running_base, ins)
+    answer = await browser.get("/espace/compte/export.zip")
+    await browser.aclose()
+    assert answer.status_code == 200, answer.text
+    taken = tmp_path / "mon-dossier.zip"
+    taken.write_bytes(answer.content)
+
+    def verify(*arguments: str) -> tuple[int, str]:
+        command = [sys.executable, "-m", "socle.cli", "audit", "verify", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = await asyncio.to_thread(verify, str(taken), "--key", key)
+    assert code == 0, said
+    assert "Les traces sont intactes." in said
+    with zipfile.ZipFile(taken) as archive:
+        export = archive.read("traces.json")
+    forged = tmp_path / "traces.json"
+    forged.write_bytes(export.replace(b"XDS", b"XYZ").replace(b"ITI-18", b"ITI-43"))
+    assert forged.read_bytes() != export
+    assert (await asyncio.to_thread(verify, str(forged), "--key", key))[0] == 1
+    other = "00" * 31 + "01"
+    assert (await asyncio.to_thread(verify, str(taken), "--key", other))[0] == 1
+    forged.write_bytes(b"not an export")
+    assert (await asyncio.to_thread(verify, str(forged)))[0] == 1
