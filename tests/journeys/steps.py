@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pyotp
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 from socle.sandbox import cast
 
@@ -74,7 +74,8 @@ def open_record(page: Page, matricule: str, *, consents: bool = True) -> None:
 def faults_of(page: Page) -> list[str]:
     """What axe finds on the page, and whether it scrolls sideways."""
     page.evaluate(AXE)
-    result = page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+    # Frames hold the browser's own viewer of PDF files, in which axe cannot run.
+    result = page.evaluate("rules => axe.run(document, {runOnly: rules, iframes: false})", RULES)
     faults = [f"{v['id']}: {v['help']} {[n['target'] for n in v['nodes']][:3]}" for v in result["violations"]]
     width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return faults + ([f"scrolls sideways by {width} px"] if width > 1 else [])
@@ -84,3 +85,12 @@ def picture(page: Page, name: str) -> None:
     """Keeps a screenshot for the documentation, when asked by ``SOCLE_SCREENSHOTS=1``."""
     if os.environ.get("SOCLE_SCREENSHOTS"):
         page.screenshot(path=ROOT / "docs" / "screenshots" / f"{name}.png")
+
+
+def tab_to(page: Page, wanted: Locator, *, most: int = 80) -> None:
+    """Presses the tabulator until ``wanted`` has the focus, as a person without a mouse does."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"the keyboard does not reach {wanted}")

@@ -13,10 +13,13 @@ from socle.portals.visit import Visit
 from socle.services.dmp.domain import DocumentFilter, Door, FindDocuments, Page
 from socle.services.dmp.service import DmpService
 from socle.services.reading.service import ReadingService
+from socle.standards.xades.names import SIGNATURE_TYPE
 from socle.standards.xds.model import Code, Status
 
 #: What the portals show: current documents, those archived included.
 CURRENT: Final = (Status.APPROVED, Status.ARCHIVED)
+#: What no list shows: signatures of submissions, which nobody reads.
+SIGNATURES: Final = DocumentFilter(type_codes=(SIGNATURE_TYPE,))
 _PAGE = 50
 
 
@@ -40,7 +43,7 @@ async def list_documents(dmp: DmpService, reading: ReadingService, request: Requ
             found.total,
         )
     else:
-        query = FindDocuments(patient=visit.record, filter=wanted)
+        query = FindDocuments(patient=visit.record, filter=wanted, exclude=SIGNATURES)
         page = await dmp.search(visit.actor, query, part, door=Door.PORTAL)
         rows, following, total = [Row(entry) for entry in page.objects.documents], page.next, page.total
     return {

@@ -15,7 +15,7 @@ from socle.portals.document import DocumentViewer
 from socle.portals.pages import page_language, render, translate
 from socle.portals.rows import Row, is_cda, read_day
 from socle.portals.rubrics import CITIZEN_TYPES
-from socle.portals.timeline import list_documents
+from socle.portals.timeline import SIGNATURES, list_documents
 from socle.portals.visit import Visit, read_form, text_of
 from socle.services.dmp.domain import (
     DocumentFilter,
@@ -44,7 +44,7 @@ class DocumentPages:
         notices = await self._dmp.list_notices(visit.actor, visit.record, count=MOST_NOTICES)
         found = await self._dmp.search(
             visit.actor,
-            FindDocuments(patient=visit.record, filter=DocumentFilter(statuses=(Status.APPROVED,))),
+            FindDocuments(patient=visit.record, filter=DocumentFilter(statuses=(Status.APPROVED,)), exclude=SIGNATURES),
             Page(size=5, with_total=True),
             door=Door.PORTAL,
         )
