@@ -1,4 +1,4 @@
-"""ITI-18, ITI-66, ITI-67: stored queries and searches. ITI-43, ITI-68: documents.
+"""ITI-18: stored queries.
 
 What a caller does not see is filtered in the statements themselves. A query by id that names no patient takes the same
 steps and gives the same answer whether its object does not exist, is hidden, or is in a record closed to the caller.
@@ -6,28 +6,24 @@ steps and gives the same answer whether its object does not exist, is hidden, or
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from socle.platform.actor import Actor
-from socle.platform.audit import Action, Outcome, Subject
+from socle.platform.audit import Action, Subject
 from socle.platform.database import Connection
-from socle.services.dmp import search_store, store
+from socle.services.dmp import record_store, search_store, store
 from socle.services.dmp.context import DmpContext, Visit
 from socle.services.dmp.domain import (
     DocumentFilter,
-    DocumentRequest,
     Door,
     FindDocuments,
     FindFolders,
     FindSubmissionSets,
     FolderFilter,
-    FoundPage,
     Function,
     GetAll,
     GetAssociations,
@@ -39,17 +35,12 @@ from socle.services.dmp.domain import (
     GetRelatedDocuments,
     GetSubmissionSetAndContents,
     GetSubmissionSets,
-    Missing,
-    Page,
-    PatientQuery,
-    Retrieved,
     SetFilter,
     StoredQuery,
 )
 from socle.services.dmp.keys import to_urn, to_uuid
-from socle.services.dmp.search_store import Place
-from socle.services.dmp.submission import RELATING
-from socle.standards.errors import InvalidContent, MalformedInput, SocleError, Text
+from socle.services.dmp.rules import Sight
+from socle.standards.errors import InvalidContent, SocleError, Text
 from socle.standards.ids.ins import Ins
 from socle.standards.xds.model import (
     Association,
@@ -63,11 +54,9 @@ from socle.standards.xds.model import (
 A = AssociationType
 
 #: A key that is no patient's: what cannot be found is looked for there.
-_NOBODY: Final = UUID(int=0)
-_LARGEST_PAGE: Final = 5_000
-#: What the trace calls a search and a read by each door.
+NOBODY: Final = UUID(int=0)
+#: What the trace calls a search by each door.
 SEARCHES: Final = {Door.XDS: "ITI-18", Door.FHIR: "ITI-67"}
-READS: Final = {Door.XDS: "ITI-43", Door.FHIR: "ITI-68"}
 
 
 async def query(ctx: DmpContext, actor: Actor, wanted: StoredQuery, door: Door) -> RegistryObjects:
@@ -80,7 +69,7 @@ async def query(ctx: DmpContext, actor: Actor, wanted: StoredQuery, door: Door) 
         try:
             found.append(await _query_of(ctx, actor, owner, wanted, door))
         except SocleError:
-            continue
+            await look_nowhere(ctx)
     found = [one for one in found if one != RegistryObjects()]
     if len(found) > 1:
         raise InvalidContent(
@@ -107,52 +96,11 @@ async def _query_of(
     ):
         visit = await ctx.visit(connection, attempt, function, actor, patient)
         found = await _answer(connection, visit, wanted)
-        await _close(ctx, connection, visit, wanted, transaction, door)
+        # A query by id that finds nothing is no access: telling of it would say that there was something.
+        if isinstance(patient, Ins) or found != RegistryObjects():
+            await ctx.tell_of_access(connection, visit)
+        await trace_search(ctx, connection, visit, wanted, transaction, door)
         return found
-
-
-async def search(ctx: DmpContext, actor: Actor, wanted: PatientQuery, page: Page, door: Door) -> FoundPage:
-    """One page of a patient query. See ``DmpService.search``."""
-    is_of_sets = not isinstance(wanted, FindDocuments)
-    transaction = "ITI-66" if door is Door.FHIR and is_of_sets else SEARCHES.get(door, f"{door.value}.search")
-    after, total = _read_cursor(page.after)
-    size = min(max(page.size, 0), _LARGEST_PAGE)
-    async with (
-        ctx.attempt(actor, Action.EXECUTE, transaction, door) as attempt,
-        ctx.base.database.transaction() as connection,
-    ):
-        visit = await ctx.visit(connection, attempt, Function.SEARCH, actor, wanted.patient)
-        objects, places, counted = await _find_page(connection, visit, wanted, after, size + 1)
-        await _close(ctx, connection, visit, wanted, transaction, door)
-    total = counted if after is None else total
-    has_more = len(places) > size > 0
-    return FoundPage(
-        objects=_first(objects, size),
-        total=total if page.with_total else None,
-        next=_write_cursor(places[size - 1], total) if has_more else "",
-    )
-
-
-async def retrieve(
-    ctx: DmpContext, actor: Actor, requests: Sequence[DocumentRequest], *, patient: Ins | None, door: Door
-) -> list[Retrieved | Missing]:
-    """One answer for each request, in order. See ``DmpService.retrieve``."""
-    named = patient or actor.patient
-    ours = ctx.base.settings.repository_unique_id
-    wanted = [one.unique_id for one in requests if one.repository_unique_id in {"", ours}]
-    found: dict[str, Retrieved] = {}
-    for owner, unique_ids in (await _by_owner(ctx, named, wanted)).items():
-        try:
-            found |= await _retrieve_of(ctx, actor, owner, unique_ids, door)
-        except SocleError:
-            if named is not None:
-                raise
-    return [
-        found.get(one.unique_id) or _missing(one)
-        if one.repository_unique_id in {"", ours}
-        else _missing(one, "XDSUnknownRepositoryId")
-        for one in requests
-    ]
 
 
 # --- who is asked about ---
@@ -174,27 +122,24 @@ def _identifiers(wanted: StoredQuery) -> tuple[str, ...]:
 
 async def _owners_of(ctx: DmpContext, identifiers: Sequence[str]) -> set[UUID]:
     async with ctx.base.database.connection() as connection:
-        return await store.find_owners(connection, identifiers) or {_NOBODY}
+        return await store.find_owners(connection, identifiers) or {NOBODY}
 
 
-async def _by_owner(ctx: DmpContext, named: Ins | None, unique_ids: Sequence[str]) -> dict[Ins | UUID, list[str]]:
-    if named is not None:
-        return {named: list(unique_ids)} if unique_ids else {}
-    groups: dict[Ins | UUID, list[str]] = {}
-    async with ctx.base.database.connection() as connection:
-        for unique_id in unique_ids:
-            owners = await store.find_owners(connection, (unique_id,))
-            groups.setdefault(owners.pop() if owners else _NOBODY, []).append(unique_id)
-    return groups
+async def look_nowhere(ctx: DmpContext) -> None:
+    """What looking into a record costs: whoever measures time learns nothing from a refusal that is not told."""
+    blind = Sight(now=ctx.base.clock(), owners=frozenset())
+    async with ctx.base.database.transaction() as connection:
+        await search_store.find_entries(connection, NOBODY, blind, DocumentFilter(unique_ids=("",)))
+        await record_store.rights_version(connection, NOBODY)
 
 
 # --- answers ---
 
 
-async def _close(
+async def trace_search(
     ctx: DmpContext, connection: Connection, visit: Visit, wanted: StoredQuery, transaction: str, door: Door
 ) -> None:
-    await ctx.tell_of_access(connection, visit)
+    """Traces the query."""
     subject = Subject("query", type(wanted).__name__)
     await ctx.trace(connection, visit, Action.EXECUTE, transaction, door, (subject,))
 
@@ -219,12 +164,12 @@ async def _answer(connection: Connection, visit: Visit, wanted: StoredQuery) -> 
             return RegistryObjects(folders=await _folders(connection, visit, wanted_folders))
         case GetDocumentsAndAssociations():
             documents = await _by_ids(connection, visit, wanted)
-            links = await _links(connection, visit, [one.entry_uuid for one in documents])
+            links = await links_of(connection, visit, [one.entry_uuid for one in documents])
             return RegistryObjects(documents=documents, associations=links)
         case GetAssociations():
-            return RegistryObjects(associations=await _links(connection, visit, wanted.uuids))
+            return RegistryObjects(associations=await links_of(connection, visit, wanted.uuids))
         case GetSubmissionSets():
-            links = await _links(connection, visit, wanted.uuids)
+            links = await links_of(connection, visit, wanted.uuids)
             asked = {_normal(uuid) for uuid in wanted.uuids}
             members = tuple(one for one in links if one.type is A.HAS_MEMBER and one.target in asked)
             sets = await _sets(connection, visit, SetFilter(entry_uuids=tuple({one.source for one in members})))
@@ -238,7 +183,7 @@ async def _answer(connection: Connection, visit: Visit, wanted: StoredQuery) -> 
             return await _folder_and_contents(connection, visit, wanted)
         case GetFoldersForDocument():
             documents = await _by_ids(connection, visit, _one_document(wanted))
-            links = await _links(connection, visit, [one.entry_uuid for one in documents])
+            links = await links_of(connection, visit, [one.entry_uuid for one in documents])
             sources = tuple({one.source for one in links if one.type is A.HAS_MEMBER})
             return RegistryObjects(folders=await _folders(connection, visit, FolderFilter(entry_uuids=sources)))
         case GetRelatedDocuments():
@@ -278,12 +223,13 @@ async def _folders(connection: Connection, visit: Visit, wanted: FolderFilter) -
     return tuple(await search_store.find_folders(connection, visit.key, visit.sight, wanted))
 
 
-async def _links(connection: Connection, visit: Visit, uuids: Iterable[str]) -> tuple[Association, ...]:
+async def links_of(connection: Connection, visit: Visit, uuids: Iterable[str]) -> tuple[Association, ...]:
     """The links from, to or being one of ``uuids`` whose two ends the caller sees."""
-    return await _visible(connection, visit, await search_store.find_associations(connection, visit.key, uuids))
+    return await visible_links(connection, visit, await search_store.find_associations(connection, visit.key, uuids))
 
 
-async def _visible(connection: Connection, visit: Visit, links: Sequence[Association]) -> tuple[Association, ...]:
+async def visible_links(connection: Connection, visit: Visit, links: Sequence[Association]) -> tuple[Association, ...]:
+    """Those of ``links`` whose two ends the caller may see."""
     ends = {end for link in links for end in (link.source, link.target)}
     seen = await _visible_objects(connection, visit, ends)
     others = ends - seen
@@ -333,7 +279,7 @@ async def _with_contents(
     owners = {one.entry_uuid for one in (*found.submission_sets,)} | {one.entry_uuid for one in found.folders}
     if not owners:
         return RegistryObjects()
-    links = await _links(connection, visit, owners)
+    links = await links_of(connection, visit, owners)
     members = tuple({link.target for link in links if link.type is A.HAS_MEMBER and link.source in owners})
     if not members:
         return found
@@ -342,7 +288,7 @@ async def _with_contents(
     inside = await _folders(connection, visit, FolderFilter(entry_uuids=members))
     folders = (*found.folders, *inside)
     if inside:
-        more = await _links(connection, visit, [one.entry_uuid for one in inside])
+        more = await links_of(connection, visit, [one.entry_uuid for one in inside])
         links = tuple({link.entry_uuid: link for link in (*links, *more)}.values())
     kept = owners | {one.entry_uuid for one in documents} | {one.entry_uuid for one in folders}
     kept |= {link.entry_uuid for link in links if {link.source, link.target} <= kept}
@@ -357,7 +303,7 @@ async def _with_contents(
 async def _related(connection: Connection, visit: Visit, wanted: GetRelatedDocuments) -> RegistryObjects:
     documents = await _by_ids(connection, visit, _one_document(wanted))
     own = {one.entry_uuid for one in documents}
-    links = [one for one in await _links(connection, visit, own) if one.type in wanted.association_types]
+    links = [one for one in await links_of(connection, visit, own) if one.type in wanted.association_types]
     ends = {end for link in links for end in (link.source, link.target)} - own
     others = await _by_ids(connection, visit, GetDocuments(entry_uuids=tuple(ends))) if ends else ()
     kept = own | {one.entry_uuid for one in others}
@@ -401,111 +347,3 @@ def _bounded(documents: list[DocumentEntry]) -> tuple[DocumentEntry, ...]:
             requirement="IHE ITI TF-3 table 4.2.4.1-2",
         )
     return tuple(documents)
-
-
-# --- pages ---
-
-
-async def _find_page(
-    connection: Connection, visit: Visit, wanted: PatientQuery, after: Place | None, count: int
-) -> tuple[RegistryObjects, list[Place], int]:
-    key, sight = visit.key, visit.sight
-    if isinstance(wanted, FindSubmissionSets):
-        sets, total = await search_store.page_sets(connection, key, sight, wanted.filter, after, count)
-        found = tuple(one.submission_set for one in sets)
-        links = await _links(connection, visit, [one.entry_uuid for one in found])
-        return RegistryObjects(submission_sets=found, associations=links), [one.place for one in sets], total
-    if isinstance(wanted, FindFolders):
-        folders, total = await search_store.page_folders(connection, key, sight, wanted.filter, after, count)
-        held = tuple(one.folder for one in folders)
-        links = await _links(connection, visit, [one.entry_uuid for one in held])
-        return RegistryObjects(folders=held, associations=links), [one.place for one in folders], total
-    entries, total = await search_store.page_entries(
-        connection, key, sight, wanted.filter, wanted.exclude, after, count
-    )
-    documents = tuple(one.entry for one in entries)
-    links = await _relations(connection, visit, [one.entry_uuid for one in documents])
-    return RegistryObjects(documents=documents, associations=links), [one.place for one in entries], total
-
-
-async def _relations(connection: Connection, visit: Visit, uuids: Sequence[str]) -> tuple[Association, ...]:
-    """The links by which documents of a page replace, complete, transform or sign others."""
-    own = set(uuids)
-    links = await search_store.find_associations(connection, visit.key, uuids)
-    kept = [one for one in links if one.source in own and one.type in RELATING | {A.SIGNS}]
-    return await _visible(connection, visit, kept) if kept else ()
-
-
-def _first(objects: RegistryObjects, size: int) -> RegistryObjects:
-    return msgspec.structs.replace(
-        objects,
-        submission_sets=objects.submission_sets[:size],
-        documents=objects.documents[:size],
-        folders=objects.folders[:size],
-    )
-
-
-def _write_cursor(place: Place, total: int | None) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode((place.at, place.uuid, total))).decode().rstrip("=")
-
-
-def _read_cursor(text: str) -> tuple[Place | None, int | None]:
-    if not text:
-        return None, None
-    try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        at, uuid, total = msgspec.json.decode(raw, type=tuple[datetime, UUID, int | None])
-    except (ValueError, msgspec.DecodeError) as error:
-        raise MalformedInput(
-            "InvalidPage",
-            Text("Cette page n'existe pas.", "There is no such page."),
-            remedy=Text("Suivez le lien « next » de la réponse.", "Follow the “next” link of the answer."),
-        ) from error
-    return Place(at, uuid), total
-
-
-# --- documents ---
-
-
-async def _retrieve_of(
-    ctx: DmpContext, actor: Actor, owner: Ins | UUID, unique_ids: list[str], door: Door
-) -> dict[str, Retrieved]:
-    transaction = READS.get(door, f"{door.value}.read")
-    async with (
-        ctx.attempt(actor, Action.READ, transaction, door) as attempt,
-        ctx.base.database.transaction() as connection,
-    ):
-        visit = await ctx.visit(connection, attempt, Function.CONSULT, actor, owner)
-        wanted = DocumentFilter(unique_ids=tuple(unique_ids), latest_only=True)
-        found = {
-            entry.unique_id: Retrieved(entry=entry, content=await ctx.base.objects.get(visit.key, address, connection))
-            for entry, address in await search_store.find_contents(connection, visit.key, visit.sight, wanted)
-        }
-        if found:
-            await ctx.tell_of_access(connection, visit)
-        await _trace_reads(ctx, connection, visit, list(found), set(unique_ids) - found.keys(), transaction, door)
-        return found
-
-
-async def _trace_reads(
-    ctx: DmpContext,
-    connection: Connection,
-    visit: Visit,
-    found: list[str],
-    missing: set[str],
-    transaction: str,
-    door: Door,
-) -> None:
-    """One trace for each outcome, as ATNA asks."""
-    for unique_ids, outcome in ((found, Outcome.SUCCESS), (sorted(missing), Outcome.MINOR_FAILURE)):
-        if unique_ids:
-            subjects = tuple(Subject("document", unique_id) for unique_id in unique_ids)
-            await ctx.trace(connection, visit, Action.READ, transaction, door, subjects, outcome)
-
-
-def _missing(request: DocumentRequest, code: str = "XDSDocumentUniqueIdError") -> Missing:
-    if code == "XDSUnknownRepositoryId":
-        reason = ("Cet entrepôt n'est pas le nôtre.", "This repository is not ours.")
-    else:
-        reason = ("Il n'y a pas de document de cet identifiant.", "There is no document of this identifier.")
-    return Missing(request=request, code=code, reason_fr=reason[0], reason_en=reason[1])

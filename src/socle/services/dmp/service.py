@@ -17,7 +17,20 @@ from socle.platform.actor import Actor
 from socle.platform.audit_proof import ChainExport
 from socle.platform.base import Base
 from socle.platform.outgoing import SendMail
-from socle.services.dmp import consent, editing, feeding, lifecycle, merging, notices, reading, reports, traces, upkeep
+from socle.services.dmp import (
+    consent,
+    editing,
+    feeding,
+    lifecycle,
+    merging,
+    notices,
+    paging,
+    reading,
+    reports,
+    retrieval,
+    traces,
+    upkeep,
+)
 from socle.services.dmp.context import Conformance, DmpContext, Forget, Identities, SendNotices, SignatureCheck
 from socle.services.dmp.domain import (
     FIRST_PAGE,
@@ -133,7 +146,7 @@ class DmpService:
         self, actor: Actor, query: PatientQuery, page: Page = FIRST_PAGE, *, door: Door = Door.FHIR
     ) -> FoundPage:
         """One page of a patient query, newest first, by keyset, with the count of what ``actor`` may see."""
-        return await reading.search(self.context, actor, query, page, door)
+        return await paging.search(self.context, actor, query, page, door)
 
     async def retrieve(
         self,
@@ -144,7 +157,7 @@ class DmpService:
         door: Door = Door.XDS,
     ) -> list[Retrieved | Missing]:
         """ITI-43, ITI-68: one answer for each request, in order."""
-        return await reading.retrieve(self.context, actor, requests, patient=patient, door=door)
+        return await retrieval.retrieve(self.context, actor, requests, patient=patient, door=door)
 
     # --- the record and its life ---
 
