@@ -24,7 +24,8 @@ MAX_PARTS: Final = 2_500
 MAX_HEADER_BYTES: Final = 8 * 1024
 
 _MEDIA_TYPE = re.compile(r"\s*([\w!#$&^.+-]+/[\w!#$&^.+-]+)\s*(?=;|$)")
-_PARAMETER = re.compile(r";\s*([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^;\"\s]*))\s*(?=;|$)")
+#: Nothing that was taken is given back: white space without end costs no more than its length.
+_PARAMETER = re.compile(r";\s*+([\w!#$%&'*+.^`|~-]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)\"|([^;\"\s]*+))\s*+(?=;|$)")
 _FOLDED = re.compile(rb"\r\n[ \t]+")
 _WHITE = b" \t\r\n"
 

@@ -1,0 +1,35 @@
+"""Headers that a caller fills with white space without end cost no more than their length."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from socle.standards.soap.mtom import read_media_type
+
+LONG = 200_000
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "multipart/related; a=" + " " * LONG + 'x"',
+        "multipart/related" + " " * LONG + "x",
+        " " * LONG + "multipart/related",
+        "multipart/related" + "; a=b" * (LONG // 5) + '"',
+        'multipart/related; a="' + "\\a" * (LONG // 2),
+    ],
+)
+def test_a_content_type_is_read_in_linear_time(header: str) -> None:
+    started = time.process_time()
+    read_media_type(header)
+    assert time.process_time() - started < 1
+
+
+def test_an_ordinary_content_type_is_read_as_before() -> None:
+    text = 'multipart/related; boundary="a\\"b" ; type=application/xop+xml; start="<root>"'
+    assert read_media_type(text) == (
+        "multipart/related",
+        {"boundary": 'a"b', "type": "application/xop+xml", "start": "<root>"},
+    )
