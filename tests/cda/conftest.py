@@ -136,7 +136,7 @@ def official_findings(tmp_path_factory: pytest.TempPathFactory) -> Callable[[byt
             for name in [*(layer.value for layer in LAYERS), *([rule_set] if rule_set else [])]
             if (entries := engine.run(prepared.rule_set(kit, name), path))
         }
-        verdict = judge(content, kit, date(2026, 3, 2))
+        verdict = judge(content, kit, date(2100, 1, 1))
         ours = [f"{one.severity}: {one.message.fr} @ {one.location}" for one in verdict.findings]
         return found | ({"our verdict": ours} if ours else {})
 

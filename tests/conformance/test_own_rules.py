@@ -87,7 +87,10 @@ def test_a_missing_section_is_found_by_the_rules_of_the_document_type() -> None:
 def test_a_code_outside_its_value_set_names_the_set() -> None:
     document = MINIMAL.replace('code="11490-0"', 'code="11490-9"')
     messages = [finding.message.fr for finding in verdict_on(document.encode()).findings]
-    assert "11490-9 (2.16.840.1.113883.6.1) n'est pas dans le jeu de valeurs J07_XdsTypeCode." in messages
+    assert (
+        "11490-9 (2.16.840.1.113883.6.1) n'est pas dans le jeu de valeurs J07_XdsTypeCode (1.2.250.1.213.1.1.5.471)."
+        in messages
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import date
+from itertools import islice
 from typing import Final, Protocol
 
 import msgspec
@@ -16,17 +17,17 @@ from lxml import etree
 from socle.services.conformance.domain import Finding, Layer, RuleSet, Severity, Uncovered, Verdict
 from socle.services.conformance.recognition import Recognized, recognize
 from socle.services.conformance.sense import check_sense
+from socle.services.conformance.structure import check_structure
 from socle.standards.cda.document import open_document
 from socle.standards.errors import Text
 from socle.standards.schematron.plan import Firing, Plan
-from socle.standards.schematron.tree import Document, Node, location, positions
+from socle.standards.schematron.tree import Document, Node, location, opening_tag, positions
 from socle.standards.xml import parse
 
 #: Largest document judged: embedded files make documents of tens of megabytes.
 MAX_BYTES: Final = 100 * 1024 * 1024
 #: A document that breaks everything is told the first findings of each layer; the rest is counted.
 MAX_FINDINGS_PER_LAYER: Final = 2_000
-_FOUND_CHARACTERS: Final = 200
 _SEVERITIES: Final = {
     "warning": Severity.WARNING,
     "warn": Severity.WARNING,
@@ -55,6 +56,10 @@ class RuleBook(Protocol):
     @property
     def schema(self) -> etree.XMLSchema | None:
         """The XML schema."""
+
+    @property
+    def has_structure(self) -> bool:
+        """Whether our own list of children and attributes stands in for the XML schema."""
 
     def expected(self, firing: Firing) -> Text:
         """What would pass, in words, when the rules know it."""
@@ -107,7 +112,11 @@ class _Court:
 
     def hear_schema(self, root: etree._Element) -> None:
         schema = self.book.schema
+        if schema is None and not self.book.has_structure:
+            return
         if schema is None:
+            self.rule_sets.append(RuleSet(Layer.XSD, "socle:structure", self.book.version))
+            self.found += islice(check_structure(self.document, self.book.version), MAX_FINDINGS_PER_LAYER)
             return
         self.rule_sets.append(RuleSet(Layer.XSD, self.book.identifier, self.book.version))
         if schema.validate(root):
@@ -127,7 +136,7 @@ class _Court:
                         message=Text(_french_schema_message(error.message), error.message),
                         location=location(node) if node else error.path or "",
                         line=error.line,
-                        found=_opening_tag(node) if node else "",
+                        found=opening_tag(node) if node else "",
                     ),
                     node,
                 )
@@ -160,7 +169,7 @@ class _Court:
                 requirement=check.identifier or firing.pattern,
                 message=Text(french, english or french),
                 location=location(firing.node),
-                found=_opening_tag(firing.node),
+                found=opening_tag(firing.node),
                 expected=self.book.expected(firing),
                 test=check.test,
                 is_report=check.is_report,
@@ -205,15 +214,6 @@ class _Court:
             uncovered=self.uncovered,
             duration_ms=round((time.perf_counter() - started) * 1000, 2),
         )
-
-
-def _opening_tag(node: Node) -> str:
-    if not node.tag:
-        return ""
-    shown = "".join(f' {name.rpartition("}")[2]}="{value}"' for name, value in node.attrs.items())
-    text = (node.element.text or "").strip()
-    written = f"<{node.name()}{shown}>{text}"
-    return written if len(written) <= _FOUND_CHARACTERS else written[: _FOUND_CHARACTERS - 1] + "…"
 
 
 def _at_path(root: etree._Element, path: str | None) -> etree._Element | None:

@@ -172,6 +172,9 @@ class _Manifest(msgspec.Struct):
 class OfficialKit:
     """An installed kit; rule sets are loaded when a document first needs them."""
 
+    #: A kit without its XML schema says so among its defects, and judges nothing there, as the official pipeline.
+    has_structure = False
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=_Manifest)

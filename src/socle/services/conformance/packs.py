@@ -53,6 +53,7 @@ class OwnRules:
     identifier = "socle"
     version = __version__
     schema: etree.XMLSchema | None = None
+    has_structure = True
 
     def __init__(self, cache: Path | None = None) -> None:
         self._plans: dict[str, Plan | None] = {}
@@ -134,7 +135,7 @@ def _bound_rule(bound: re.Match[str]) -> Rule:
     member = " or ".join(
         f"document('{name}')//svs:Concept[@code=$code and @codeSystem=$system]" for name in names
     )  # fmt: skip
-    shown = " ∪ ".join(names)
+    shown = " ∪ ".join(f"{name} ({oid})" if (oid := _value_set_oids().get(name)) else name for name in names)
     found = (Piece("value", "concat(@code, ' (', @codeSystem, ')')"),)
     checks: list[Let | Check] = [Let("code", "@code"), Let("system", "@codeSystem")]
     if not nullable:
@@ -157,7 +158,7 @@ def _bound_rule(bound: re.Match[str]) -> Rule:
                 *found,
                 Piece("text", f" is not in the value set {shown}."),
             ),
-            f"jeu de valeurs {shown}",
+            f"jeu de valeurs {' ∪ '.join(names)}",
         )
     )
     return Rule(notation.context(bound["path"]), tuple(checks))
@@ -190,6 +191,14 @@ def value_sets() -> Mapping[str, Mapping[str, str]]:
     text = resources.files(__package__).joinpath("data", "value_sets.json").read_text("utf-8")
     sets: Mapping[str, Mapping[str, str]] = json.loads(text)
     return sets
+
+
+@cache
+def _value_set_oids() -> Mapping[str, str]:
+    oids: Mapping[str, str] = json.loads(
+        resources.files(__package__).joinpath("data", "value_set_oids.json").read_text("utf-8")
+    )
+    return oids
 
 
 def _read(name: str) -> list[str]:

@@ -190,6 +190,18 @@ def location(node: Node) -> str:
     return "".join(reversed(parts))
 
 
+def opening_tag(node: Node) -> str:
+    """The start tag of ``node`` and the text after it, cut when they are long; nothing for the document itself."""
+    if not node.tag:
+        return ""
+    shown = "".join(f' {name.rpartition("}")[2]}="{value}"' for name, value in node.attrs.items())
+    written = f"<{node.name()}{shown}>{(node.element.text or '').strip()}"
+    return written if len(written) <= _MOST_CHARACTERS else written[: _MOST_CHARACTERS - 1] + "…"
+
+
+_MOST_CHARACTERS: Final = 200
+
+
 def positions(source: bytes, wanted: set[int], encoding: str = "UTF-8") -> dict[int, tuple[int, int]]:
     """Line and column (from 1, in characters) of the elements whose document-order index is ``wanted``.
 
