@@ -21,13 +21,15 @@ from socle.services.dmp.domain import (
     DocumentRequest,
     FindDocuments,
     Function,
+    GetDocuments,
     Mandate,
     MandateKind,
     MandateScope,
     RecordSettings,
 )
 from socle.services.dmp.service import DmpService
-from socle.standards.xds.model import Status
+from socle.standards.errors import SocleError
+from socle.standards.xds.model import RegistryObjects, Status, Visibility
 
 PACKAGE = Path(service_module.__file__).parent
 #: Use cases without an actor: the base's own jobs, traced under its own name, or returning no personal data.
@@ -228,3 +230,31 @@ def test_every_function_of_the_dmp_has_a_sentence_in_the_history():
 
 def test_the_actor_of_a_trace_is_whole():
     assert {"kind", "id", "name", "profession", "structure", "software", "purpose"} <= set(Actor.__struct_fields__)
+
+
+async def test_what_is_hidden_and_what_is_not_there_take_the_same_steps(dmp, world, opened, log):
+    author, other, stranger = world.doctor(1), world.doctor(2), world.doctor(3)
+    ins = await opened(author, other)
+    submission = world.submission(ins, author, visibility=(Visibility.MASQUE_PS,))
+    hidden = (await dmp.submit(author, submission)).objects.documents[0].unique_id
+    nothing = world.oid()
+
+    async def steps(call) -> tuple[list[str], str]:
+        log.clear()
+        try:
+            said = repr(await call)
+        except SocleError as error:
+            said = f"{error.code} {error.sentence()}"
+        return sorted(log), said.replace(hidden, "?").replace(nothing, "?")
+
+    for actor, patient in ((other, ins), (other, None), (stranger, None)):
+        calls = {
+            "query": lambda name: dmp.query(actor, GetDocuments(unique_ids=(name,), patient=patient)),  # noqa: B023
+            "retrieve": lambda name: dmp.retrieve(actor, [DocumentRequest(unique_id=name)], patient=patient),  # noqa: B023
+            "patch": lambda name: dmp.patch(actor, name, DocumentChange(is_archived=True), patient=patient),  # noqa: B023
+        }
+        for use, call in calls.items():
+            assert await steps(call(hidden)) == await steps(call(nothing)), (use, actor.id)
+    for wanted in (DocumentFilter(unique_ids=(hidden,)), DocumentFilter(title="CR de"), DocumentFilter()):
+        page = await dmp.search(other, FindDocuments(patient=ins, filter=wanted))
+        assert (page.objects, page.total, page.next) == (RegistryObjects(), 0, "")

@@ -22,7 +22,7 @@ from socle.services.dmp.errors import conflict, invalid, no_such_document, refus
 from socle.services.dmp.feeding import Registration, name_in_message, receipt_of, register, subjects_of
 from socle.services.dmp.keys import to_urn, to_uuid
 from socle.services.dmp.lineage import with_effective_visibility
-from socle.services.dmp.rules import CITIZENS, decide_visibility_change, visibility_of
+from socle.services.dmp.rules import CITIZENS, Sight, decide_visibility_change, visibility_of
 from socle.services.dmp.store import StoredEntry
 from socle.services.dmp.submission import Prepared, new_oid, prepare_update, with_visibility
 from socle.standards.errors import Forbidden, SocleError, Text
@@ -159,11 +159,13 @@ async def patch(
 async def _visit(
     ctx: DmpContext, connection: Connection, attempt: Attempt, actor: Actor, patient: Ins | UUID, unique_id: str
 ) -> Visit:
-    """A record that the caller did not name is not told of by a refusal."""
+    """A record that the caller did not name is not told of by a refusal, nor by the time that it takes."""
     try:
         return await ctx.visit(connection, attempt, Function.LOCATE, actor, patient, for_change=True)
     except SocleError as error:
         if isinstance(patient, UUID):
+            blind = Sight(now=ctx.base.clock(), owners=frozenset())
+            await store.whole_entries(connection, UUID(int=0), blind, unique_ids=(unique_id,))
             raise no_such_document(unique_id) from error
         raise
 
