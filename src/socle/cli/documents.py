@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from dataclasses import replace as with_values
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -20,16 +22,24 @@ T = TypeVar("T")
 # httpx imports its own command line (click, pygments) unless that is not to be had: a third of our start.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
-Url = Annotated[str, Parameter(env_var="SOCLE_URL", help="Adresse de la base.")]
-Door = Annotated[Literal["xds", "fhir"], Parameter(help="Porte d'entrée du DMP.")]
-As = Annotated[str, Parameter(name="--as", help="RPPS du professionnel (bac à sable).")]
-Json = Annotated[bool, Parameter(help="Écrire le résultat en JSON.")]
-Config = Annotated[
-    Path | None, Parameter(env_var="SOCLE_CLIENT_CONFIG", help="Configuration TOML d'un DMP hors bac à sable.")
-]
 InsOption = Annotated[str, Parameter(name="--ins", help="INS : 15 caractères, ou matricule^^^&oid&ISO^NH.")]
 
-_LOCAL = "http://127.0.0.1:8000"
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Access:
+    """Which DMP, as whom, and how the answer is written: options of every command."""
+
+    door: Annotated[Literal["xds", "fhir"], Parameter(help="Porte d'entrée du DMP.")] = "xds"
+    rpps: Annotated[str, Parameter(name="--as", help="RPPS du professionnel (bac à sable).")] = ""
+    url: Annotated[str, Parameter(env_var="SOCLE_URL", help="Adresse de la base.")] = "http://127.0.0.1:8000"
+    config: Annotated[
+        Path | None, Parameter(env_var="SOCLE_CLIENT_CONFIG", help="Configuration TOML d'un DMP hors bac à sable.")
+    ] = None
+    json: Annotated[bool, Parameter(help="Écrire le résultat en JSON.")] = False
+
+
+_BY_DEFAULT = Access()
 #: Reimbursement data: the health insurance alone deposits them.
 _REIMBURSEMENT = "REMB"
 #: How many documents travel at once.
@@ -47,11 +57,7 @@ def send(
     to: Annotated[list[str] | None, Parameter(help="Aussi par MSSanté, à cette adresse.")] = None,
     to_patient: Annotated[bool, Parameter(help="Aussi dans la messagerie du patient.")] = False,
     from_: Annotated[str, Parameter(name="--from", help="Boîte MSSanté qui envoie.")] = "",
-    door: Door = "xds",
-    as_: As = "",
-    url: Url = _LOCAL,
-    config: Config = None,
-    json: Json = False,
+    access: Access = _BY_DEFAULT,
 ) -> int:
     """Dépose des documents CDA au DMP, chacun dans une soumission signée."""
     from socle.standards.xds.model import Visibility
@@ -72,19 +78,19 @@ def send(
             to=to or [],
             to_patient=to_patient,
             visibility=visibility,
-            rpps=as_,
-            url=url,
-            json=json,
+            rpps=access.rpps,
+            url=access.url,
+            json=access.json,
         )
 
     async def run() -> list[dict[str, Any]]:
-        async with await _connect(url, door, as_, config) as dmp:
-            insurer = url if not as_ and config is None else ""
-            admitting = _admit_to(url, as_, config) if admit else None
-            return await _send_all(dmp, listed, visibility, admitting, insurer=insurer, quiet=json)
+        async with await _connect(access) as dmp:
+            insurer = access.url if not access.rpps and access.config is None else ""
+            admitting = _admit_to(access) if admit else None
+            return await _send_all(dmp, listed, visibility, admitting, insurer=insurer, quiet=access.json)
 
     results = _run(run())
-    if json:
+    if access.json:
         _print_json(results)
     else:
         for result in results:
@@ -127,15 +133,7 @@ async def _send_all(
                 return _result(file, errors=[{"code": "FileUnreadable", "reason": str(error), "location": str(file)}])
             finally:
                 progress.advance(bar)
-            return _result(
-                file,
-                status="accepted",
-                unique_id=sent.unique_id,
-                entry_uuid=sent.entry_uuid,
-                submission_set_id=sent.submission_set_id,
-                patient=sent.patient,
-                warnings=list(sent.warnings),
-            )
+            return _accepted(file, sent)
 
     with progress:
         return list(await asyncio.gather(*(send_one(file) for file in files)))
@@ -163,11 +161,7 @@ def find(
     type: Annotated[list[str] | None, Parameter(help="Codes de type (LOINC…).")] = None,
     since: Annotated[str, Parameter(help="Actes depuis cette date AAAAMMJJ.")] = "",
     archived: Annotated[bool, Parameter(help="Les documents archivés au lieu des actifs.")] = False,
-    door: Door = "xds",
-    as_: As = "",
-    url: Url = _LOCAL,
-    config: Config = None,
-    json: Json = False,
+    access: Access = _BY_DEFAULT,
 ) -> None:
     """Liste les documents d'un patient visibles pour le professionnel."""
     from functools import partial
@@ -183,11 +177,11 @@ def find(
     )
 
     async def run() -> list[DocumentEntry]:
-        async with await _connect(url, door, as_, config) as dmp:
+        async with await _connect(access) as dmp:
             unknown: SocleError | None = None
             for patient in _patients(ins):
                 try:
-                    return await _with_consent(partial(dmp.find, patient, criteria), patient, url, as_, config)
+                    return await _with_consent(partial(dmp.find, patient, criteria), patient, access)
                 except SocleError as error:
                     if error.code != "XDSUnknownPatientId":
                         raise
@@ -196,7 +190,7 @@ def find(
             raise unknown
 
     entries = _run(run())
-    if json:
+    if access.json:
         _print_json(entries)
         return
     from rich.console import Console
@@ -214,24 +208,20 @@ def get(
     *,
     output: Annotated[Path | None, Parameter(alias="-o", help="Fichier à écrire (sinon la sortie standard).")] = None,
     ins: InsOption = "",
-    door: Door = "xds",
-    as_: As = "",
-    url: Url = _LOCAL,
-    config: Config = None,
-    json: Json = False,
+    access: Access = _BY_DEFAULT,
 ) -> None:
     """Récupère un document, identique à l'octet près."""
     import hashlib
 
-    content = _act(lambda dmp, patient: dmp.get(unique_id, patient), ins, url, door, as_, config)
+    content = _act(lambda dmp, patient: dmp.get(unique_id, patient), ins, access)
     if output is not None:
         output.write_bytes(content)
-    elif not json:
+    elif not access.json:
         sys.stdout.buffer.write(content)
         return
     digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
     written = {"unique_id": unique_id, "file": str(output or ""), "size": len(content), "hash": digest}
-    if json:
+    if access.json:
         _print_json(written)
 
 
@@ -240,25 +230,13 @@ def replace(
     file: Path,
     *,
     ins: InsOption = "",
-    door: Door = "xds",
-    as_: As = "",
-    url: Url = _LOCAL,
-    config: Config = None,
-    json: Json = False,
+    access: Access = _BY_DEFAULT,
 ) -> None:
     """Remplace le document UNIQUE_ID par FILE."""
     content = file.read_bytes()
-    sent = _act(lambda dmp, _patient: dmp.replace(unique_id, content), ins, url, door, as_, config)
-    result = _result(
-        file,
-        status="accepted",
-        unique_id=sent.unique_id,
-        entry_uuid=sent.entry_uuid,
-        submission_set_id=sent.submission_set_id,
-        patient=sent.patient,
-        warnings=list(sent.warnings),
-    )
-    if json:
+    sent = _act(lambda dmp, _patient: dmp.replace(unique_id, content), ins, access)
+    result = _accepted(file, sent)
+    if access.json:
         _print_json({**result, "replaces": unique_id})
     else:
         _print_result(result)
@@ -269,61 +247,50 @@ def mask(
     *,
     undo: Annotated[bool, Parameter(help="Démasquer.")] = False,
     ins: InsOption = "",
-    door: Door = "xds",
-    as_: As = "",
-    url: Url = _LOCAL,
-    config: Config = None,
-    json: Json = False,
+    access: Access = _BY_DEFAULT,
 ) -> None:
     """Masque un document aux professionnels (ou le démasque)."""
     _act(
         lambda dmp, patient: dmp.unmask(unique_id, patient) if undo else dmp.mask(unique_id, patient),
         ins,
-        url,
-        door,
-        as_,
-        config,
+        access,
     )
-    _print_done(unique_id, "unmasked" if undo else "masked", "démasqué" if undo else "masqué", json)
+    _print_done(unique_id, "unmasked" if undo else "masked", "démasqué" if undo else "masqué", access.json)
 
 
 def delete(
     unique_id: str,
     *,
     ins: InsOption = "",
-    door: Door = "xds",
-    as_: As = "",
-    url: Url = _LOCAL,
-    config: Config = None,
-    json: Json = False,
+    access: Access = _BY_DEFAULT,
 ) -> None:
     """Supprime un document : son auteur seul le peut, et c'est définitif."""
-    _act(lambda dmp, patient: dmp.delete(unique_id, patient), ins, url, door, as_, config)
-    _print_done(unique_id, "deleted", "supprimé", json)
+    _act(lambda dmp, patient: dmp.delete(unique_id, patient), ins, access)
+    _print_done(unique_id, "deleted", "supprimé", access.json)
 
 
 # --- connection ---------------------------------------------------------------------------------------------------
 
 
-async def _connect(url: str, door: str, rpps: str, config: Path | None) -> AsyncDmp:
+async def _connect(access: Access) -> AsyncDmp:
     from socle.client import Configuration, DoorName, connect, connect_sandbox
     from socle.client.connection import DEFAULT_RPPS
 
-    if config is not None:
-        return connect(Configuration.load(config))
+    if access.config is not None:
+        return connect(Configuration.load(access.config))
     # Names of one who is in no directory; the directory's own prevail.
     return await connect_sandbox(
-        url, rpps=rpps or DEFAULT_RPPS, door=DoorName(door), family="PROFESSIONNEL", given="Test"
+        access.url, rpps=access.rpps or DEFAULT_RPPS, door=DoorName(access.door), family="PROFESSIONNEL", given="Test"
     )
 
 
-def _admit_to(url: str, rpps: str, config: Path | None) -> Callable[[bytes], Awaitable[None]]:
+def _admit_to(access: Access) -> Callable[[bytes], Awaitable[None]]:
     """Admits the patient of a document, who agrees that the professional reads the record."""
     import asyncio
 
     from socle.standards.errors import Forbidden, Text
 
-    if config is not None:
+    if access.config is not None:
         raise Forbidden(
             "SandboxOnly", Text("--admit n'existe que dans un bac à sable.", "--admit exists in a sandbox alone.")
         )
@@ -342,19 +309,19 @@ def _admit_to(url: str, rpps: str, config: Path | None) -> Callable[[bytes], Awa
             if patient in agreed:
                 return
             async with httpx.AsyncClient(timeout=60) as http:
-                await Sandbox(url, http).admit(document)
+                await Sandbox(access.url, http).admit(document)
             if patient is not None:
                 agreed.add(patient)
-                await _consent(patient, url, rpps)
+                await _consent(patient, access)
 
     return admit
 
 
-async def _consent(patient: Ins, url: str, rpps: str) -> None:
+async def _consent(patient: Ins, access: Access) -> None:
     """The patient agrees (TD0.3)."""
     from socle.client import XdsDoor
 
-    async with await _connect(url, "xds", rpps, None) as dmp:
+    async with await _connect(with_values(access, door="xds")) as dmp:
         assert isinstance(dmp.door, XdsDoor)
         await dmp.door.authorize(patient)
 
@@ -362,32 +329,27 @@ async def _consent(patient: Ins, url: str, rpps: str) -> None:
 def _act(
     action: Callable[[AsyncDmp, Ins | None], Awaitable[T]],
     ins: str,
-    url: str,
-    door: str,
-    rpps: str,
-    config: Path | None,
+    access: Access,
 ) -> T:
     """Runs one action on one document, and again with the patient's consent when it was that which lacked."""
 
     async def run() -> T:
         patient = _patients(ins)[0] if ins else None
-        async with await _connect(url, door, rpps, config) as dmp:
-            return await _with_consent(lambda: action(dmp, patient), patient, url, rpps, config)
+        async with await _connect(access) as dmp:
+            return await _with_consent(lambda: action(dmp, patient), patient, access)
 
     return _run(run())
 
 
-async def _with_consent(
-    action: Callable[[], Awaitable[T]], patient: Ins | None, url: str, rpps: str, config: Path | None
-) -> T:
+async def _with_consent(action: Callable[[], Awaitable[T]], patient: Ins | None, access: Access) -> T:
     from socle.standards.errors import SocleError
 
     try:
         return await action()
     except SocleError as error:
-        if error.code not in _CONSENT or patient is None or config is not None:
+        if error.code not in _CONSENT or patient is None or access.config is not None:
             raise
-    await _consent(patient, url, rpps)
+    await _consent(patient, access)
     return await action()
 
 
@@ -428,8 +390,20 @@ def _expand(files: tuple[Path, ...]) -> list[Path]:
 
 
 def _result(file: Path, *, status: str = "refused", **values: Any) -> dict[str, Any]:
-    empty = {"unique_id": "", "entry_uuid": "", "submission_set_id": "", "patient": "", "warnings": [], "errors": []}
+    empty = {"unique_id": "", "entry_uuid": "", "submission_set_id": "", "patient": "", "errors": []}
     return {"file": str(file), "status": status, **empty, **values}
+
+
+def _accepted(file: Path, sent: Sent) -> dict[str, Any]:
+    result = _result(
+        file,
+        status="accepted",
+        unique_id=sent.unique_id,
+        entry_uuid=sent.entry_uuid,
+        submission_set_id=sent.submission_set_id,
+        patient=sent.patient,
+    )
+    return result | ({"warnings": sent.warnings} if sent.warnings else {})
 
 
 def _errors_of(error: SocleError) -> list[dict[str, str]]:
@@ -449,7 +423,7 @@ def _print_json(value: object) -> None:
 def _print_result(result: dict[str, Any]) -> None:
     if result["status"] == "accepted":
         print(f"déposé   {result['file']}  {result['unique_id']}")
-        for warning in result["warnings"]:
+        for warning in result.get("warnings", ()):
             print(f"         attention : {warning}")
         return
     print(f"refusé   {result['file']}")
