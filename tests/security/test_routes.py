@@ -42,11 +42,13 @@ _DIRECTORY = "/directory/fhir/v2"
 #: ``METHOD /path`` where methods differ, else ``/path``.
 TABLE: Final[dict[Who, str]] = {
     Who.ANYBODY: f"""
-        / /design /accessibilite /langue/{{language}} /static/{{digest}}/{{name}} /health/live /health/ready /metrics
+        / /design /accessibilite /langue/{{language}} /static/{{digest}}/{{name}}
+        /.well-known/autoconfig/mail/config-v1.1.xml /mail/config-v1.1.xml /health/live /health/ready /metrics
         /conformance /conformance/verdict /conformance/kit /conformance/document.css
         {_PSC}/.well-known/wallet-openid-configuration {_PSC}/.well-known/openid-configuration {_OIDC}/certs
         {_DIRECTORY}/metadata {_DIRECTORY}/{{path:path}} /dmp/fhir/metadata /dmp/fhir/{{path:path}}
         /audit/fhir/metadata /audit/fhir/{{path:path}} /audit/key
+        /mail/config-v1.1.xml /.well-known/autoconfig/mail/config-v1.1.xml
         GET:/insi {" ".join(f"GET:{_SOAP}/{name}" for name in _SOAP_SERVICES)}
     """,
     Who.LOGIN: f"""
@@ -223,3 +225,11 @@ async def test_without_its_certificate_a_connection_is_not_even_read(application
         answer = await http.post(path, content=flood(), headers={"content-type": "application/soap+xml"})  # type: ignore[arg-type]
     assert answer.status_code == 500
     assert sent <= 1
+
+
+@pytest.mark.parametrize("environment", [SANDBOX])
+async def test_a_mail_client_is_never_sent_where_a_request_says(application: Starlette) -> None:
+    async with http_to(application) as http:
+        answer = await http.get("/mail/config-v1.1.xml", headers={"host": "evil.example", "x-forwarded-host": "evil"})
+    assert answer.status_code == 200
+    assert "evil" not in answer.text
