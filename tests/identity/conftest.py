@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import html
 import itertools
@@ -10,7 +11,7 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -257,6 +258,12 @@ def run_socle(running: Any, *arguments: str) -> str:
         check=True,
     )
     return done.stdout
+
+
+@pytest.fixture
+def socle(running_base: Any) -> Callable[..., str]:
+    """Runs a command on the live base; returns what it prints."""
+    return functools.partial(run_socle, running_base)
 
 
 @pytest.fixture(scope="session")
