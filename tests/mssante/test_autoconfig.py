@@ -8,12 +8,14 @@ from starlette.applications import Starlette
 from socle.platform.settings import Settings
 from socle.services.mssante.autoconfig import dns_records, routes
 
-SETTINGS = Settings(imap_port=2143, imaps_port=993, submission_port=0, submissions_port=465)
+SETTINGS = Settings(
+    public_url="https://mail.ch-a.fr:8443", imap_port=2143, imaps_port=993, submission_port=0, submissions_port=465
+)
 
 
 async def test_thunderbird_finds_the_doors_that_are_open_and_how_to_prove_oneself() -> None:
     transport = httpx.ASGITransport(app=Starlette(routes=routes(SETTINGS)))
-    async with httpx.AsyncClient(transport=transport, base_url="https://mail.ch-a.fr") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="https://autoconfig.ch-a.fr") as client:
         answer = await client.get("/.well-known/autoconfig/mail/config-v1.1.xml?emailaddress=lea@socle.mssante.fr")
         assert answer.content == (await client.get("/mail/config-v1.1.xml")).content
     root = etree.fromstring(answer.content)

@@ -48,7 +48,6 @@ TABLE: Final[dict[Who, str]] = {
         {_PSC}/.well-known/wallet-openid-configuration {_PSC}/.well-known/openid-configuration {_OIDC}/certs
         {_DIRECTORY}/metadata {_DIRECTORY}/{{path:path}} /dmp/fhir/metadata /dmp/fhir/{{path:path}}
         /audit/fhir/metadata /audit/fhir/{{path:path}} /audit/key
-        /mail/config-v1.1.xml /.well-known/autoconfig/mail/config-v1.1.xml
         GET:/insi {" ".join(f"GET:{_SOAP}/{name}" for name in _SOAP_SERVICES)}
     """,
     Who.LOGIN: f"""

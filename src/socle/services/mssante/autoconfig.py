@@ -5,6 +5,8 @@ Source: ECO.1.1.9 (DNS SRV); RFC 6186, 8314; Mozilla autoconfig 1.1.
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from lxml import etree
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,10 +18,13 @@ _CACHE = "public, max-age=3600"
 
 
 def routes(settings: Settings) -> list[BaseRoute]:
-    """The document at the two addresses that clients try."""
+    """The document at the two addresses that clients try.
 
-    async def describe(request: Request) -> Response:
-        host = request.url.hostname or settings.mail_domain
+    It names the base's own public host, whatever the request calls it: clients send their tokens there.
+    """
+    host = urlsplit(settings.base_url).hostname or settings.mail_domain
+
+    async def describe(_request: Request) -> Response:
         return Response(client_config(settings, host), media_type="text/xml", headers={"Cache-Control": _CACHE})
 
     return [
