@@ -17,10 +17,11 @@ from starlette.requests import Request
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode, Purpose
 from socle.platform.base import Base
 from socle.services.audit import fhir
+from socle.services.audit.export import export_events, read_days
 from socle.services.audit.service import AuditService
 from socle.services.dmp.domain import AuthorizationAction, DocumentFilter, DocumentRequest, Door, FindDocuments
 from socle.services.dmp.service import DmpService
-from socle.standards.errors import Forbidden
+from socle.standards.errors import Forbidden, MalformedInput
 from socle.standards.fhir.json_codec import decode_json, encode_json
 from socle.standards.fhir.resources import AuditEvent, Bundle
 from socle.standards.fhir.xml_codec import decode_xml
@@ -322,3 +323,51 @@ async def test_a_fed_trace_is_kept_whole_and_shown_to_the_holder(audit: AuditCli
     no_start = fed(ins).replace(b'"period":{"start":"2026-03-02T08:20:00Z"},', b"")
     assert (await audit.send("POST", "/AuditEvent", doctor(), no_start)).status_code == 422
     assert (await audit.send("POST", "/AuditEvent", doctor(), b" " * 100_000)).status_code == 413
+
+
+BALP = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
+
+
+async def test_traces_are_shown_in_the_patterns_of_balp_to_who_asks_for_them(audit: AuditClient) -> None:
+    one = doctor(1)
+    ins = await audit.record(one)
+    name = await audit.feed(ins, one, ())
+    await audit.dmp.retrieve(one, [DocumentRequest(unique_id=name)], patient=ins)
+    events = await audit.events(holder(ins), f"{SINCE}&_profile={BALP}")
+    assert [event.meta.profile[0].removeprefix(BALP) for event in events if event.meta] == [
+        "PatientRead", "PatientCreate", "PatientQuery", "PatientUpdate"
+    ]  # fmt: skip
+    (query,) = await audit.events(holder(ins), f"{SINCE}&_profile={BALP}PatientQuery")
+    assert query.type.code == "rest"
+    assert [coding.code for coding in query.subtype] == ["search-type", "ITI-67"]
+    kinds = [agent.type.coding[0].code for agent in query.agent if agent.type]
+    assert kinds == ["110153", "110152", "IRCP"]
+    assert [agent.requestor for agent in query.agent] == [False, False, True]
+    assert all(agent.who for agent in query.agent)
+    assert [bool(agent.network) for agent in query.agent] == [True, True, False]
+    (asked,) = [entity for entity in query.entity if entity.role and entity.role.code == "24"]
+    assert (asked.what, asked.query) == (None, b"FindDocuments")
+    (whose,) = [entity for entity in query.entity if entity.role and entity.role.code == "1"]
+    assert whose.what is not None
+    assert whose.what.type == "Patient"
+    xml = await audit.send(
+        "GET", f"/AuditEvent?{SINCE}&_profile={BALP}PatientRead", holder(ins), accept="application/fhir+xml"
+    )
+    assert len(decode_xml(xml.content, Bundle).entry) == 1
+    assert await audit.events(holder(ins), f"{SINCE}&_profile={BALP}Delete") == []
+
+
+async def test_the_operators_export_is_one_event_a_line_and_leaves_a_trace(audit: AuditClient) -> None:
+    await audit.record(doctor(1))
+    audit.clock.move(timedelta(seconds=1))
+    lines: list[bytes] = []
+    base = audit.dmp.context.base
+    assert await export_events(base, audit.dmp, "exploitant", read_days("2026-01-01"), lines.append) == len(lines)
+    events = [decode_json(line, AuditEvent) for line in lines]
+    assert {"TD1.1", "TD0.3", "ITI-67"} <= set(subtypes(events))
+    async with base.database.connection() as connection:
+        (trace,) = await base.audit.of_actor(connection, "exploitant")
+    assert trace.event.right == "operator"
+    assert await export_events(base, audit.dmp, "exploitant", read_days("2026-01-01", "2026-01-02"), lines.append) == 0
+    with pytest.raises(MalformedInput):
+        read_days("yesterday")

@@ -2,7 +2,7 @@
 
 Two agents at most, as TdE and MHD together allow: the user who asked, and the software of the user's structure.
 
-Source: TdE 2.0.0 ``tde-auditevent``; IHE BALP 1.1; fact sheet dmp-exchange §7.1, §7.2.
+Source: TdE 2.0.0 ``tde-auditevent`` (BALP: ``balp``); fact sheet dmp-exchange §7.1, §7.2.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from socle.platform.fhir import (
     self_url,
 )
 from socle.platform.web import Authenticate
+from socle.services.audit.balp import balp_event_of, profile_of
 from socle.services.audit.events import PROFILE, audit_event_of, check_fed, place_of, trace_id
 from socle.services.audit.service import AuditService, Window
 from socle.services.dmp.fhir_search import ins_of_token
@@ -48,6 +49,7 @@ from socle.standards.fhir.search import Kind, Parameter, Search, Token, parse_qu
 from socle.standards.ids.ins import Ins
 
 PATH: Final = "/audit/fhir"
+BALP: Final = "https://profiles.ihe.net/ITI/BALP/"
 PARAMETERS: Final = (
     Parameter("date", Kind.DATE, "obligatoire", "http://hl7.org/fhir/SearchParameter/AuditEvent-date"),
     Parameter("period-start", Kind.DATE, "date de début de l'événement (TdE)"),
@@ -60,6 +62,7 @@ PARAMETERS: Final = (
     Parameter("agent-name", Kind.STRING, definition="http://hl7.org/fhir/SearchParameter/AuditEvent-agent-name"),
     Parameter("address", Kind.STRING, definition="http://hl7.org/fhir/SearchParameter/AuditEvent-address"),
     Parameter("entity.identifier", Kind.TOKEN),
+    Parameter("_profile", Kind.STRING, "tde-auditevent (par défaut), ou un profil BALP : les traces en ont la forme"),
 )
 _MAX_BYTES: Final = 64 * 1024
 _MAX_BATCH: Final = 100
@@ -123,8 +126,8 @@ class AuditDoor:
             if len(shown) == place.search.count:
                 break
             passed += 1
-            event = audit_event_of(trace, self.url, patient)
-            if _matches(event, place.search):
+            event = self._shaped(trace, patient, place.search)
+            if event is not None and _matches(event, place.search):
                 shown.append((f"{self.url}/AuditEvent/{event.id}", event))
         following = None
         if passed < len(batch.traces):
@@ -134,6 +137,15 @@ class AuditDoor:
         next_url = page_url(self.url, "AuditEvent", await self.cursors.seal(actor.id, following)) if following else ""
         bundle = searchset(shown, total=None, self_url=self_url(request, self.url, "AuditEvent"), next_url=next_url)
         return await respond(request, bundle, size_bytes=2048 * len(shown))
+
+    def _shaped(self, trace: Trace, patient: Ins | None, search: Search) -> AuditEvent | None:
+        """The trace in the shape that is asked for, if it has it."""
+        asked = [text for clause in search.all("_profile") for text in clause.texts]
+        if not any(text.startswith(BALP) for text in asked):
+            return audit_event_of(trace, self.url, patient)
+        profile = profile_of(trace)
+        is_asked = profile is not None and all(profile.startswith(text) for text in asked)
+        return balp_event_of(trace, self.url, patient) if is_asked else None
 
     async def _page_asked(self, request: Request, actor: Actor) -> PagePlace:
         is_lenient = prefers(request, "handling") == "lenient"
