@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import re
+import zipfile
 from collections.abc import AsyncIterator
 from http.cookies import SimpleCookie
-from io import BytesIO
+from io import BytesIO, StringIO
 
 import httpx
 import msgspec
@@ -178,6 +180,23 @@ async def test_a_relative_whose_mandate_ends_is_out_at_once_and_never_reads_the_
     await services.dmp.withdraw_mandate(bob.actor(), BOB, str(alice.id))
     for address in ("/espace/documents", "/espace/sante", "/espace/resultats", "/espace/acces", "/espace/traces"):
         assert (await browser.get(address)).status_code == 403, address
+
+
+async def test_no_name_in_the_exported_traces_is_a_formula(town: Town) -> None:
+    bob = await town.citizen(await town.admit(BOB, "BOB"))
+    sly = msgspec.structs.replace(DOCTOR, given='=HYPERLINK("https://evil.example")')
+    actor = Actor(
+        kind=ActorKind.PROFESSIONAL, id=sly.id_nat, name=sly.name, authentication=AuthenticationMode.INDIRECTE_RENFORCEE
+    )
+    doctor = await town.browser(Space.PROFESSIONAL, sly.id_nat, actor, msgspec.json.encode(sly).decode())
+    await doctor.post("/pro/patients/ouvrir", "/pro", ins=BOB.to_cx())
+    assert (await doctor.post("/pro/dossier/accord", "/pro")).status_code == 303
+    exported = (await bob.get("/espace/compte/export.zip")).content
+    with zipfile.ZipFile(BytesIO(exported)) as archive:
+        lines = list(csv.reader(StringIO(archive.read("traces.csv").decode("utf-8-sig")), delimiter=";"))
+    cells = [cell for line in lines for cell in line]
+    assert any("HYPERLINK" in cell for cell in cells)
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))] == []
 
 
 async def test_a_blocked_doctor_is_out_at_once(town: Town) -> None:

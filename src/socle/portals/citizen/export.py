@@ -169,9 +169,21 @@ def _traces_csv(lines: Sequence[AccessLine]) -> bytes:
     writer.writerow(["date", "qui", "quoi", "droit", "refus", "urgence"])
     for line in lines:
         writer.writerow(
-            [line.at.isoformat(), line.who, line.sentence_fr, line.right, line.is_refusal, line.is_emergency]
+            [
+                line.at.isoformat(),
+                _cell(line.who),
+                _cell(line.sentence_fr),
+                line.right,
+                line.is_refusal,
+                line.is_emergency,
+            ]
         )
     return "\ufeff".encode() + text.getvalue().encode()
+
+
+def _cell(text: str) -> str:
+    """``text`` as a spreadsheet shows it and never computes it: names come from those who had access."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _pretty(value: object) -> bytes:
