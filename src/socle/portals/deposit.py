@@ -39,6 +39,8 @@ _PATIENT_EXPRESSION = Concept("EXP_PATIENT", _TRE_A00, "Expression personnelle d
 _CUSTODIAN = Organization(id=Identifier(STRUCT_IDNAT, "1000000000"), name="Socle")
 _OUTPATIENT = Concept("AMB", _ACT_ENCOUNTER, "Ambulatoire")
 
+_CIVILITIES = frozenset({"DR", "PR", "M", "MM", "MME", "MLLE"})
+
 #: Largest photograph, in pixels: more is a bomb or a poster.
 _MAX_PIXELS = 60_000_000
 #: Longest side of a photograph once in the record: a page at 200 dots per inch.
@@ -93,7 +95,6 @@ def citizen_submission(deposit: Deposit, person: Identity, ins: Ins, now: dateti
 
 def professional_submission(deposit: Deposit, person: Identity, ins: Ins, actor: Actor, now: datetime) -> Submission:
     """The submission of a document by the professional ``actor``, around a PDF or a photograph."""
-    family, _, given = actor.name.partition(" ")
     code = f"G15_{actor.profession}" + (f"/{actor.speciality}" if actor.speciality else "")
     is_ambulatory = actor.sector in {"SA05", "SA07", "SA08", "SA09", "SA33", "SA52"}
     setting = "AMBULATOIRE" if is_ambulatory else "ETABLISSEMENT"
@@ -105,12 +106,23 @@ def professional_submission(deposit: Deposit, person: Identity, ins: Ins, actor:
     author = Assigned(
         ids=(Identifier(PS_IDNAT, actor.id),),
         profession=Concept(code, AUTHOR_SPECIALTY, code),
-        name=PersonName((NamePart(family),), (NamePart(given),)),
+        name=professional_name(actor.name),
         organization=structure,
     )
     facility = Concept(actor.sector or "SA07", _TRE_R02, actor.sector or "SA07")
     encounter = Encounter(code=_OUTPATIENT, time=_interval(deposit.day), facility=facility)
     return _submission(deposit, person, ins, author, encounter, now)
+
+
+def professional_name(name: str) -> PersonName:
+    """The name of a login, ``DR CAMILLE MARCHAND``, in parts: civility left out, given name, then family name.
+
+    >>> professional_name("DR ANNE LE GOFF").family, professional_name("DR ANNE LE GOFF").given
+    ('LE GOFF', 'ANNE')
+    """
+    words = [word for word in name.split() if word.upper().rstrip(".") not in _CIVILITIES]
+    given, family = " ".join(words[:1]), " ".join(words[1:] or words[:1])
+    return PersonName((NamePart(family),), (NamePart(given),))
 
 
 def cda_submission(content: bytes, now: datetime, visibility: frozenset[Visibility], replaces_uuid: str) -> Submission:
