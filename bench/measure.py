@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -64,13 +65,30 @@ class Server:
             time.sleep(1)
 
 
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
 @contextlib.contextmanager
 def running(**overrides: object) -> Iterator[Server]:
     """A base on a new directory, with two web workers; removed at the end."""
     data = Path(tempfile.mkdtemp(prefix="socle-bench-"))
+    try:
+        with started(data, **overrides) as server:
+            yield server
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def started(data: Path, **overrides: object) -> Iterator[Server]:
+    """A base on ``data``, with two web workers and without mail, from its ready line on."""
     mail = ("smtp_port", "submission_port", "submissions_port", "imap_port", "imaps_port")
     settings = msgspec.structs.replace(
-        Settings(data=str(data), port=8765, tls_port=0, workers=2, log_level="ERROR"),
+        Settings(data=str(data), port=free_port(), tls_port=0, workers=2, log_level="ERROR"),
         **(dict.fromkeys(mail, 0) | overrides),
     )
     process = subprocess.Popen(
@@ -88,7 +106,6 @@ def running(**overrides: object) -> Iterator[Server]:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(30)
-        shutil.rmtree(data, ignore_errors=True)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
