@@ -259,3 +259,9 @@ async def test_folders_are_created_renamed_and_deleted_with_what_they_hold(servi
     ):
         with pytest.raises(SocleError):
             await call
+
+
+@pytest.mark.parametrize("local", ["mailer-daemon", ".lea", "lea.", "lea..martin", "lea+x", "a" * 70])
+async def test_a_name_that_no_box_may_have_is_refused(service: MssanteService, local: str) -> None:
+    with pytest.raises(SocleError):
+        await service.create(BASE_ACTOR, a_box(local))

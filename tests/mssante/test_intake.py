@@ -4,22 +4,28 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import msgspec
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
 
+from socle.client.arrivals import Arrivals
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode
 from socle.platform.base import Base
 from socle.platform.database import Connection
+from socle.platform.web import refuse
 from socle.services.conformance.domain import Verdict
 from socle.services.delivery.arrivals import Arrival, PatientMatch
 from socle.services.delivery.intake import IntakeService
+from socle.services.delivery.intake_rest import routes
 from socle.services.dmp.domain import StoredQuery
 from socle.services.ins.domain import Identity
 from socle.services.mssante.domain import ArrivalTask, Envelope, MailboxKind, MailSession, Origin, Recipient
 from socle.services.mssante.service import BASE_ACTOR, MssanteService
 from socle.standards.cda.header import read_header
 from socle.standards.cda.metadata import document_entry_of, submission_for
-from socle.standards.errors import Conflict, Forbidden, InvalidContent, NotFound, Text, Unavailable
+from socle.standards.errors import Conflict, Forbidden, InvalidContent, NotFound, SocleError, Text, Unavailable
 from socle.standards.ids.ins import Ins
 from socle.standards.ids.traits import Traits
 from socle.standards.mail.address import parse_address
@@ -275,3 +281,37 @@ async def test_an_id_that_names_nothing_is_not_found(
     await receive(mssante, an_archive(letter))
     with pytest.raises(NotFound):
         await intake.examine(await opened(mssante), wrong)
+
+
+async def test_a_vendors_software_lists_judges_takes_and_files_over_http(
+    mssante: MssanteService, intake: IntakeService, around: Surroundings, letter: bytes
+) -> None:
+    await receive(mssante, an_archive(letter))
+    caller = LEA
+
+    async def authenticate(_request: Request) -> Actor:
+        return caller
+
+    doors = Starlette(routes=routes(intake, mssante, authenticate), exception_handlers={SocleError: refuse})
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=doors)) as http:
+        box = Arrivals("http://socle", http, "token", BOX)
+        [one] = await box.list()
+        assert (one.patient, one.local_id, one.may_be_filed, one.sender) == (
+            "same",
+            "IPP-1",
+            True,
+            "paul@ch-a.mssante.fr",
+        )
+        assert (await box.examine(one.id)).verdict is not None
+        assert await box.content(one.id) == letter
+        assert (await box.take(one.id)).taken_at is not None
+        assert (await box.file(one.id)).filed_as == one.document_id
+        assert await box.list() == []
+        assert len(await box.list(only_new=False)) == 1
+        with pytest.raises(SocleError) as missing:
+            await box.examine("1.99.0")
+        assert missing.value.code == "MSSMessageNotFound"
+        caller = msgspec.structs.replace(LEA, id="899700000009")
+        with pytest.raises(SocleError) as stranger:
+            await box.list()
+        assert stranger.value.code == "MSSNotAllowed"

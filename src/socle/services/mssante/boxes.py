@@ -69,6 +69,7 @@ class Boxes:
                 Text("Ce domaine n'est pas celui de l'opérateur.", "This domain is not the operator's."),
                 remedy=Text(f"Utilisez @{self.base.settings.mail_domain}.", "Use the operator's domain."),
             )
+        rules.check_local_part(address.local)
         rules.check_holder(
             box.kind,
             person_id=box.person_id,

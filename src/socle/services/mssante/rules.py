@@ -7,6 +7,7 @@ Source: fact sheet "mssante" §2 (boxes), §3 (between operators), §10 (citizen
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +18,7 @@ import msgspec
 from socle.platform.actor import Actor, ActorKind
 from socle.services.mssante.domain import Mailbox, MailboxKind, MailboxState, Right
 from socle.services.mssante.errors import MailRefused, missing_holder
-from socle.standards.errors import Text
+from socle.standards.errors import InvalidContent, Text
 from socle.standards.mail.address import Address, local_part_of
 from socle.standards.mail.compose import CLOSING_SUBJECT
 from socle.standards.mail.notices import BounceCause
@@ -30,6 +31,10 @@ CITIZEN_MAX_BYTES: Final = 25 * 1024 * 1024
 MAX_MESSAGE_BYTES: Final = 30 * 1024 * 1024
 #: What a citizen may attach.
 CITIZEN_TYPES: Final = frozenset({"application/pdf", "image/jpeg", "image/png", "image/gif", "text/plain"})
+
+_LOCAL_PART: Final = re.compile(r"[a-z0-9](?:[a-z0-9]|[._-](?=[a-z0-9])){0,63}")
+#: Names in which the operator itself reports.
+_RESERVED: Final = frozenset({"mailer-daemon"})
 
 DEFAULT_QUOTA_BYTES: Final = 2 * 1024**3
 
@@ -224,6 +229,26 @@ def address_candidates(names: tuple[str, ...], domain: str) -> Iterator[str]:
     """
     local = local_part_of(*names)[:60].strip(".-")
     return (f"{local}{'' if number == 1 else number}@{domain}" for number in range(1, 1000))
+
+
+def check_local_part(local: str) -> None:
+    """Lets a name of a box be given: lower case, digits, and ``.``, ``-``, ``_`` between them; not the postmaster's.
+
+    Raises ``InvalidContent``.
+
+    >>> check_local_part("jean-luc.martin2")
+    """
+    if _LOCAL_PART.fullmatch(local) is None or local in _RESERVED:
+        raise InvalidContent(
+            "MSSLocalPart",
+            Text("Ce nom de boîte n'est pas admis.", "This name of a box is not accepted."),
+            location="address",
+            remedy=Text(
+                "Écrivez en minuscules sans accent, par exemple prenom.nom.",
+                "Write in lower case without accents, as in given.family.",
+            ),
+            requirement="Référentiel MSSanté #1, nommage des BAL",
+        )
 
 
 def check_holder(kind: MailboxKind, *, person_id: str, structure_id: str) -> None:
