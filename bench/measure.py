@@ -33,16 +33,20 @@ class Server:
         self.url = settings.base_url
         self._root = psutil.Process(process.pid)
         self._peak_mib = 0.0
+        self._used_s: dict[tuple[str, int], float] = {}
         threading.Thread(target=self._watch_memory, daemon=True).start()
 
     def cpu_s(self) -> dict[str, float]:
         """CPU seconds used so far, by kind of process: ``socle`` (web, jobs, mail, supervisor), ``postgres``."""
-        used: dict[str, float] = {}
         for process in [self._root, *self._root.children(recursive=True)]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 times = process.cpu_times()
                 kind = "postgres" if process.name().startswith("postgres") else "socle"
-                used[kind] = used.get(kind, 0.0) + times.user + times.system
+                self._used_s[kind, process.pid] = times.user + times.system
+        # What a process used that has ended since stays used.
+        used: dict[str, float] = {}
+        for (kind, _), spent_s in self._used_s.items():
+            used[kind] = used.get(kind, 0.0) + spent_s
         return used
 
     def memory_mib(self) -> float:
