@@ -28,7 +28,7 @@ def incoming(
         print(msgspec.json.encode(documents).decode())
     else:
         for one in documents:
-            print(f"{one.id:<12} {one.received_at:%d/%m/%Y %H:%M}  {one.title}, de {one.sender}")
+            print(f"{one.id:<12} {one.received_at.astimezone():%d/%m/%Y %H:%M}  {one.title}, de {one.sender}")
             place = f" (IPP {one.local_id})" if one.local_id else ""
             print(f"  {one.patient_name} : {_PATIENTS[one.patient]}{place}")
             print(f"  {one.refusal or one.sentence}")
