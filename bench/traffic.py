@@ -30,7 +30,7 @@ def templates() -> list[bytes]:
     found = [
         d
         for d in found
-        if 60_000 <= len(d) <= 230_000 and parse(d).tag.endswith("}ClinicalDocument") and b"REMB" not in d
+        if 60_000 <= len(d) <= 230_000 and etree.QName(parse(d)).localname == "ClinicalDocument" and b"REMB" not in d
     ]
     return found or [document.content for document in named_documents(1)]
 
