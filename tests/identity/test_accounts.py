@@ -244,3 +244,11 @@ async def test_what_was_half_proven_before_the_account_changed_leads_nowhere(
     answer = await http.post("/connexion/second-facteur", data=form)
     assert answer.status_code == 401
     assert "codes de secours" not in answer.text
+
+
+async def test_what_names_no_passkey_is_refused_and_not_an_error(http: Any, holder: Holder, read_hidden: Any) -> None:
+    await _log_in(http, read_hidden, PASSWORD, holder.shown())
+    csrf = read_hidden((await http.get("/connexion/compte/citoyen")).text)
+    for identifier in ("a", "é", "!", ""):
+        answer = await http.post("/connexion/compte/citoyen/cle", data=csrf | {"passkey": identifier})
+        assert answer.status_code in {303, 401}

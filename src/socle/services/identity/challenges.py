@@ -188,7 +188,9 @@ class Challenges:
         shown = waiting.get(challenge)
         if shown is None:
             raise NotFound("NoSuchRequest", Text("Cette demande n'attend plus.", "This request no longer waits."))
-        is_right = number is not None and (not shown.number or secrets.compare_digest(number, shown.number))
+        is_right = number is not None and (
+            not shown.number or secrets.compare_digest(number.encode(), shown.number.encode())
+        )
         status = ChallengeStatus.APPROVED if is_right else ChallengeStatus.DENIED
         async with self._base.database.connection() as connection:
             done = await QUERIES["answer_challenge"].row(

@@ -134,11 +134,13 @@ class Passkeys:
         return [(webauthn.helpers.bytes_to_base64url(row["credential_id"]), row["name"]) for row in rows]
 
     async def remove(self, account: UUID, identifier: str) -> None:
-        """Takes a passkey away."""
+        """Takes a passkey away. Raises ``LoginRefused`` for what names none."""
+        try:
+            credential_id = webauthn.base64url_to_bytes(identifier)
+        except ValueError as error:
+            raise _refused() from error
         async with self._base.database.connection() as connection:
-            await QUERIES["remove_passkey"].execute(
-                connection, account=account, credential_id=webauthn.base64url_to_bytes(identifier)
-            )
+            await QUERIES["remove_passkey"].execute(connection, account=account, credential_id=credential_id)
 
     async def _seal(self, challenge: bytes, purpose: str) -> str:
         content = msgspec.msgpack.encode(_Challenge(challenge, purpose, self._base.clock().timestamp()))
