@@ -6,6 +6,7 @@ import base64
 import time
 from datetime import date
 
+import msgspec
 import pytest
 from cda_samples import MINIMAL
 from hypothesis import HealthCheck, given, settings
@@ -176,3 +177,15 @@ def test_a_report_escapes_what_the_document_says() -> None:
     page = to_html([Judged("<b>.xml", verdict_on(document))], {"<b>.xml": document})
     assert "<script>alert" not in page
     assert "<b>.xml" not in page
+
+
+def test_the_sender_is_told_in_a_sentence_what_a_verdict_found() -> None:
+    verdict = judge(MINIMAL.encode(), own_rules(), TODAY)
+    assert verdict.remark.startswith("Conformité (LDL-SES 2022.01) : ")
+    assert "erreur(s)" in verdict.remark
+    assert ", ligne 2 : " in verdict.remark
+
+
+def test_a_verdict_without_findings_says_nothing() -> None:
+    verdict = judge(MINIMAL.encode(), own_rules(), TODAY)
+    assert msgspec.structs.replace(verdict, findings=[]).remark == ""

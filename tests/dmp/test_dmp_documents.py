@@ -8,7 +8,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from socle.services.conformance.domain import Verdict
+from socle.services.conformance.domain import Finding, Layer, Severity, Verdict
 from socle.services.dmp.domain import (
     DocumentChange,
     DocumentFilter,
@@ -349,19 +349,26 @@ async def test_pages_cover_the_answer_once_and_count_what_is_seen(dmp, world, op
     assert len(set(seen)) == 6
 
 
-async def test_the_verdict_of_the_conformance_engine_is_stored_and_may_refuse(base, identities, world):
+async def test_the_verdict_of_the_conformance_engine_is_stored_told_and_may_refuse(base, identities, world):
     judged = []
 
     async def judge(content, entry):
         judged.append(content)
         if content == b"bad":
             raise InvalidContent("ConformanceRefused", Text("Non conforme.", "Not conformant."))
-        return Verdict(document_type="CR", document_version="1", rule_sets=[], findings=[])
+        finding = Finding(
+            layer=Layer.HEADER, severity=Severity.WARNING, rule_set="r", version="1", requirement="R-1",
+            message=Text("Titre absent.", "No title."), line=7,
+        )  # fmt: skip
+        return Verdict(document_type="CR", document_version="1", rule_sets=[], findings=[finding])
 
     dmp = DmpService(base, identities, conformance=judge)
     ins, doctor = world.patient(), world.doctor()
     await dmp.open_record(world.operator(), ins)
-    await dmp.submit(doctor, world.submission(ins, doctor, contents=(b"good",)))
+    receipt = await dmp.submit(doctor, world.submission(ins, doctor, contents=(b"good",)))
+    assert "Conformité (CR 1) : 0 erreur(s), 1 avertissement(s) ; d'abord R-1, ligne 7 : Titre absent." in (
+        receipt.warnings
+    )
     assert (await refused(dmp.submit(doctor, world.submission(ins, doctor, contents=(b"bad",))))).code == (
         "ConformanceRefused"
     )

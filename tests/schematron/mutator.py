@@ -36,7 +36,8 @@ def mutate(document: bytes, seed: int, count: int = 1, kinds: Sequence[Mutation]
         elements = [element for element in root.iter("*") if element is not root]
         if not elements:
             break
-        weights = [0.15 if "text" in _ancestors(element) else 1.0 for element in elements]
+        narrated = _in_narrative(root)
+        weights = [0.15 if element in narrated else 1.0 for element in elements]
         element = chance.choices(elements, weights)[0]
         chance.choice(kinds or MUTATIONS)(chance, element)
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
@@ -67,8 +68,14 @@ def _sample(chance: random.Random, found: list[etree._Element], count: int) -> l
     return chance.sample(found, min(count, len(found)))
 
 
-def _ancestors(element: etree._Element) -> list[str]:
-    return [etree.QName(ancestor).localname for ancestor in element.iterancestors()]
+def _in_narrative(root: etree._Element) -> set[etree._Element]:
+    """The elements below a ``text``."""
+    found: set[etree._Element] = set()
+    for element in root.iter("*"):
+        parent = element.getparent()
+        if parent is not None and (parent in found or str(parent.tag).rpartition("}")[2] == "text"):
+            found.add(element)
+    return found
 
 
 def remove_element(chance: random.Random, element: etree._Element) -> None:

@@ -152,6 +152,19 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         """How many findings have that severity."""
         return sum(finding.severity is severity for finding in self.findings)
 
+    @property
+    def remark(self) -> str:
+        """One French sentence for whoever sent the document; empty when no finding is an error or a warning."""
+        errors, warnings = self.count(Severity.ERROR), self.count(Severity.WARNING)
+        if not errors and not warnings:
+            return ""
+        first = max(self.findings, key=lambda finding: finding.severity.rank)
+        judged = f"{self.document_type} {self.document_version}".strip()
+        return (
+            f"Conformité ({judged}) : {errors} erreur(s), {warnings} avertissement(s) ; d'abord {first.requirement}, "
+            f"ligne {first.line} : {first.message.fr}"
+        )
+
 
 class Judged(msgspec.Struct, frozen=True):
     """A file and what became of it: a verdict, or the refusal that says why there is none."""

@@ -60,7 +60,8 @@ async def submit(
     key = patient_key(ins)
     async with ctx.attempt(actor, Action.CREATE, transaction, door) as attempt:
         prepared = await _prepare(ctx, submission, has_contents=transaction != "ITI-42")
-        verdicts = await _judge(ctx, prepared)
+        verdicts, remarks = await _judge(ctx, prepared)
+        prepared = msgspec.structs.replace(prepared, warnings=(*prepared.warnings, *remarks))
         async with ctx.base.database.connection() as connection:
             await _require_feedable(ctx, connection, attempt, submission.submission_set)
         addresses = await _put_contents(ctx, key, prepared)
@@ -104,17 +105,20 @@ async def _prepare(ctx: DmpContext, submission: Submission, *, has_contents: boo
     return await off_loop(sum(map(len, submission.contents.values())), prepare)
 
 
-async def _judge(ctx: DmpContext, prepared: Prepared) -> dict[str, bytes]:
+async def _judge(ctx: DmpContext, prepared: Prepared) -> tuple[dict[str, bytes], list[str]]:
+    """The verdict to store with each document, and what the sender is told of them."""
+    verdicts: dict[str, bytes] = {}
+    remarks: list[str] = []
     if ctx.conformance is None:
-        return {}
-    verdicts = {}
+        return verdicts, remarks
     for entry in prepared.documents:
         content = prepared.contents.get(entry.entry_uuid)
         if content is not None and not is_signature(entry):
             verdict = await ctx.conformance(content, entry)
             if verdict is not None:
                 verdicts[entry.entry_uuid] = msgspec.json.encode(verdict)
-    return verdicts
+                remarks += [verdict.remark] if verdict.remark else []
+    return verdicts, remarks
 
 
 async def _require_feedable(
