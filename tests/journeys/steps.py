@@ -47,7 +47,7 @@ def log_in_operator(page: Page) -> None:
     page.get_by_label("Identifiant", exact=True).fill("exploitant")
     page.get_by_label("Mot de passe", exact=True).fill(OPERATOR_PASSWORD)
     page.get_by_role("button", name="Continuer").click()
-    page.wait_for_load_state()
+    page.locator("#code").wait_for()
     codes = RECOVERY_CODES.setdefault(urlsplit(page.url).netloc, [])
     if codes:
         page.get_by_label("Code de votre application, ou code de secours").fill(codes.pop())
