@@ -15,6 +15,7 @@ from socle.services.mssante.relay import Relay
 from socle.services.mssante.service import BASE_ACTOR, MssanteService
 from socle.standards.cda.header import read_header
 from socle.standards.errors import Conflict, InvalidContent, NotFound, Text, Unavailable
+from socle.standards.xdm.package import Action, action_of
 from socle.standards.xds.model import Submission, Visibility
 
 from .conftest import DOMAIN, make_box
@@ -174,3 +175,16 @@ async def test_a_way_that_never_answers_says_why_then_is_given_up(mssante: Mssan
     mssante.base.clock.move(timedelta(days=400))  # type: ignore[attr-defined]
     assert await service.sweep() == 1
     assert await service.list_acts(LEA) == []
+
+
+async def test_a_new_version_says_that_it_replaces_the_former(mssante: MssanteService, letter: bytes) -> None:
+    link = b'<relatedDocument typeCode="RPLC"><parentDocument><id root="1.2.3"/></parentDocument></relatedDocument>'
+    before, mark, after = letter.partition(b"<componentOf")
+    service = DeliveryService(mssante.base, mssante, FlakyRegistry(0))
+    order = Order(document=before + link + mark + after, mailbox=f"lea@{DOMAIN}", to=(f"paul@{DOMAIN}",))
+    await carry_out_all(service, (await service.send(LEA, order)).id)
+    session, _ = await inbox(mssante, f"paul@{DOMAIN}", PAUL)
+    [message] = await mssante.webmail.with_documents(session)
+    [submission] = message.package.submissions
+    assert action_of(submission.documents[0], submission) is Action.REPLACE
+    assert message.mail.text.startswith("Ce document annule et remplace le précédent.")

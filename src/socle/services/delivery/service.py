@@ -46,13 +46,16 @@ from socle.standards.errors import InvalidContent, NotFound, SocleError, Text, U
 from socle.standards.mail.address import citizen_address, parse_address
 from socle.standards.mail.compose import ARCHIVE_NAME, pdf_name, xdm_subject
 from socle.standards.mail.read import Attachment
-from socle.standards.xdm.package import write_xdm
+from socle.standards.xdm.package import Action as XdmAction
+from socle.standards.xdm.package import with_action, write_xdm
 from socle.standards.xdm.readable import Sender
 from socle.standards.xds.model import Submission, Visibility
 
 QUERIES = Queries("socle.services.delivery")
 
 _DMP: Final = "dmp"
+#: What the body says of a new version (CI-SIS Échange; AMBU.MSS/va1.02).
+_REPLACING: Final = "Ce document annule et remplace le précédent.\n\n"
 _SEALED: Final = b"delivery"
 #: After so long a way out that never answered is given up, and said so.
 _GIVEN_UP: Final = timedelta(days=2)
@@ -262,7 +265,12 @@ class DeliveryService:
         pdf = await asyncio.to_thread(_pdf_of, document)
         box = session.box
         sender = Sender(name=box.display_name or box.address, organization=actor.structure_name, address=box.address)
-        archive = write_xdm((self._submission(order, task.delivery_id),), sender)
+        replaces = header.replaced is not None
+        submission = self._submission(order, task.delivery_id)
+        if replaces:
+            documents = tuple(with_action(entry, XdmAction.REPLACE) for entry in submission.documents)
+            submission = msgspec.structs.replace(submission, documents=documents)
+        archive = write_xdm((submission,), sender)
         label = header.code.label if header.code else header.title
         birth = day_of(header.patient.birth_time)
         name = header.patient.name
@@ -275,7 +283,7 @@ class DeliveryService:
             NewMail(
                 to=(task.address,),
                 subject=xdm_subject((label,), family=family, given=_given(header), birth_date=birth),
-                text=order.text or "Veuillez trouver ci-joint un document de santé.",
+                text=_REPLACING * replaces + (order.text or "Veuillez trouver ci-joint un document de santé."),
                 attachments=(
                     Attachment(ARCHIVE_NAME, "application/zip", archive),
                     Attachment(
