@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import os
 import signal
@@ -31,6 +32,9 @@ _log = structlog.get_logger(__name__)
 
 
 Role = Literal["web", "jobs", "mail"]
+
+#: The parameter of ``mallopt`` that bounds the heaps of a process; other C libraries ignore it or do not have it.
+_M_ARENA_MAX = -8
 
 
 class Listening(NamedTuple):
@@ -68,6 +72,12 @@ def collect_seldom() -> None:
     """Keeps the collector from what is there already, which stays, and from running at every few hundred values."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+def share_arenas() -> None:
+    """Keeps glibc from giving each thread a heap of its own, which a large XML answer would fill for good."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 async def run(listening: Listening, settings: Settings) -> None:
@@ -112,5 +122,6 @@ def run_process(listening: Listening, settings: Settings) -> None:
     """The whole life of a child, in the process that was just forked."""
     os.setsid()
     os.close(listening.supervisors_end)
+    share_arenas()
     configure_logs(settings.log_level)
     uvloop.run(run(listening, settings))
