@@ -28,7 +28,8 @@ from socle.sandbox.populate import POPULATOR
 from socle.sandbox.population import invent_population
 from socle.server.offline import open_offline
 from socle.services.ins.domain import TraitsQuery
-from socle.services.ins.service import InsService, claim_of, qualified_identity
+from socle.services.ins.rules import claim_of, qualified_identity
+from socle.services.ins.service import InsService
 
 
 async def measure(base: Base, patients: int, rounds: int) -> dict[str, object]:

@@ -25,7 +25,8 @@ from socle.services.ins.domain import (
     ResultCode,
     TraitsQuery,
 )
-from socle.services.ins.service import InsService, claim_of, qualified_identity
+from socle.services.ins.rules import claim_of, qualified_identity
+from socle.services.ins.service import InsService
 from socle.services.ins.teleservice import search_as_required
 from socle.services.ins.vitale_app import SandboxApcv
 from socle.standards.errors import Conflict, Forbidden, InvalidContent, NotFound

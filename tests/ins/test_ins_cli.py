@@ -9,7 +9,8 @@ from socle.sandbox import cast
 from socle.sandbox.populate import POPULATOR
 from socle.services.ins.domain import Claim
 from socle.services.ins.lots import write_claims
-from socle.services.ins.service import InsService, claim_of, qualified_identity
+from socle.services.ins.rules import claim_of, qualified_identity
+from socle.services.ins.service import InsService
 from socle.standards.ddoc import draw_png
 from socle.standards.errors import Conflict, MalformedInput, NotFound, Unavailable
 

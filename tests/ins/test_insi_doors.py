@@ -21,7 +21,8 @@ from socle.services.ins import messages, rest, soap
 from socle.services.ins.domain import ResultCode, TraitsQuery
 from socle.services.ins.messages import ACTIONS, Operation, Software
 from socle.services.ins.remote import RemoteInsi
-from socle.services.ins.service import InsService, claim_of
+from socle.services.ins.rules import claim_of
+from socle.services.ins.service import InsService
 from socle.services.ins.teleservice import search_as_required
 from socle.standards.errors import Forbidden, NotAuthenticated, Text, Unavailable
 from socle.standards.ids.traits import Traits

@@ -3,8 +3,7 @@ from msgspec.structs import replace
 
 from socle.sandbox import cast
 from socle.services.ins.labels import datamatrix_of, write_label
-from socle.services.ins.rules import marked
-from socle.services.ins.service import qualified_identity
+from socle.services.ins.rules import marked, qualified_identity
 from socle.standards.ddoc import read_datamatrix
 from socle.standards.errors import Conflict
 from socle.standards.ids.status import IdentityAttribute

@@ -9,12 +9,13 @@ import re
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 from msgspec.structs import replace
 
 from socle.platform.actor import Actor, ActorKind
 from socle.platform.patient_key import owner_key, patient_key
-from socle.services.ins.domain import FormerIns, Identity, Person
+from socle.services.ins.domain import Claim, FormerIns, Identity, Person
 from socle.standards.errors import Conflict, Forbidden, InvalidContent, Text
 from socle.standards.ids.ins import OID_NIR_DEMO, OID_NIR_TEST, Ins
 from socle.standards.ids.status import (
@@ -94,6 +95,38 @@ def key_of(identity: Identity) -> Identity:
     """The identity with the key that its INS, or lack of one, gives it."""
     key = patient_key(identity.ins) if identity.ins else owner_key("identity", f"{identity.domain}|{identity.local_id}")
     return replace(identity, key=key)
+
+
+def qualified_identity(person: Person) -> Identity:
+    """An identity of the base, qualified, for a fictitious person; its local id comes from the INS."""
+    return key_of(
+        Identity(
+            key=UUID(int=0),
+            local_id=patient_key(person.ins).hex,
+            ins=person.ins,
+            traits=person.traits,
+            reliability=Reliability(IdentityStatus.QUALIFIED),
+            method=CollectionMethod.INSI,
+            proof=ProofDocument.IDENTITY_CARD,
+            former=person.former,
+        )
+    )
+
+
+def claim_of(one: Identity | Person) -> Claim:
+    """What is asked of INSi to verify the INS of an identity that holds one, or of a person."""
+    assert one.ins is not None
+    traits = one.traits
+    return Claim(
+        id=one.local_id if isinstance(one, Identity) else "",
+        matricule=one.ins.matricule,
+        oid=one.ins.oid,
+        birth_name=traits.birth_name,
+        given_names=traits.given_names,
+        sex=traits.sex,
+        birth_date=traits.birth_date,
+        birth_place=traits.birth_place or "",
+    )
 
 
 def with_ins(identity: Identity, person: Person, method: CollectionMethod, now: datetime) -> Identity:

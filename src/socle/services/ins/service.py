@@ -20,7 +20,6 @@ from socle.services.ins import rules, store
 from socle.services.ins.batches import Batches
 from socle.services.ins.domain import (
     BASE_DOMAIN,
-    Claim,
     Identity,
     IdentityChange,
     Merge,
@@ -36,10 +35,8 @@ from socle.standards.ids.ins import Ins
 from socle.standards.ids.status import (
     CollectionMethod,
     IdentityAttribute,
-    IdentityStatus,
     ManagementCode,
     ProofDocument,
-    Reliability,
 )
 from socle.standards.ids.traits import Traits, admissible_name, parse_birth_date, parse_name
 
@@ -202,7 +199,7 @@ class InsService:
             if held := await store.find_holder(connection, person.ins, BASE_DOMAIN):
                 return held
             traits = replace(known.traits, used_name=admissible_name(used_name))
-            identity = qualified_identity(replace(known, traits=traits))
+            identity = rules.qualified_identity(replace(known, traits=traits))
             if await store.find_identity(connection, identity.local_id, BASE_DOMAIN):
                 # The identity of this person lost its INS: it stays on the worklist, under its own name.
                 identity = replace(identity, local_id=uuid4().hex)
@@ -225,7 +222,7 @@ class InsService:
         Raises ``Unavailable`` when INSi is down, ``Conflict``: ``InsNotConfirmed``, ``IdentityBarred``, or
         ``InsHeldByAnother`` when another identity holds this INS; the pair is then proposed as duplicate or collision.
         """
-        if method is CollectionMethod.VITALE_APP or not await self.insi.verify(actor, claim_of(person)):
+        if method is CollectionMethod.VITALE_APP or not await self.insi.verify(actor, rules.claim_of(person)):
             raise Conflict(
                 "InsNotConfirmed",
                 Text("INSi ne confirme pas cet INS et ces traits.", "INSi does not confirm this INS and these traits."),
@@ -303,7 +300,7 @@ class InsService:
         identity = await self.read(actor, local_id, domain)
         if identity.ins is None:
             raise Conflict("NoIns", Text("Cette identité n'a pas d'INS.", "This identity has no INS."))
-        is_right = await self.insi.verify(actor, claim_of(identity))
+        is_right = await self.insi.verify(actor, rules.claim_of(identity))
         now = self.base.clock()
         return await self._change(
             actor,
@@ -335,7 +332,7 @@ class InsService:
             new = [person for person in persons if patient_key(person.ins) not in known]
             await store.copy_persons(connection, new, now)
             await store.copy_identities(
-                connection, (replace(qualified_identity(person), verified_at=now) for person in new)
+                connection, (replace(rules.qualified_identity(person), verified_at=now) for person in new)
             )
             await self.records.trace(connection, actor, Action.CREATE, "ins.load", right, None)
         return len(new)
@@ -379,38 +376,6 @@ class InsService:
             name = f"ins.{event.partition(':')[0]}"
             await self.records.trace(connection, actor, Action.UPDATE, name, right, before.key, after.key)
         return after
-
-
-def qualified_identity(person: Person) -> Identity:
-    """An identity of the base, qualified, for a fictitious person; its local id comes from the INS."""
-    return rules.key_of(
-        Identity(
-            key=UUID(int=0),
-            local_id=patient_key(person.ins).hex,
-            ins=person.ins,
-            traits=person.traits,
-            reliability=Reliability(IdentityStatus.QUALIFIED),
-            method=CollectionMethod.INSI,
-            proof=ProofDocument.IDENTITY_CARD,
-            former=person.former,
-        )
-    )
-
-
-def claim_of(one: Identity | Person) -> Claim:
-    """What is asked of INSi to verify the INS of an identity that holds one, or of a person."""
-    assert one.ins is not None
-    traits = one.traits
-    return Claim(
-        id=one.local_id if isinstance(one, Identity) else "",
-        matricule=one.ins.matricule,
-        oid=one.ins.oid,
-        birth_name=traits.birth_name,
-        given_names=traits.given_names,
-        sex=traits.sex,
-        birth_date=traits.birth_date,
-        birth_place=traits.birth_place or "",
-    )
 
 
 def _held_by_another() -> Conflict:
