@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from socle.platform.web import json_response, read_body
+from socle.platform.web import certificate_of, json_response, read_body
 from socle.services.identity.clients import Presented
 from socle.services.identity.domain import (
     FRANCECONNECT,
@@ -158,12 +158,6 @@ async def read_form(request: Request) -> dict[str, str]:
     except ValueError as error:
         raise invalid_request("Le formulaire est illisible.", "The form cannot be read.") from error
     return single_values(pairs)
-
-
-def certificate_of(request: Request) -> bytes | None:
-    """The TLS client's certificate (DER), as the listener verified it."""
-    certificate: bytes | None = request.scope.get("extensions", {}).get("tls", {}).get("client_cert_der")
-    return certificate
 
 
 def bearer_of(request: Request, form: Mapping[str, str]) -> str:

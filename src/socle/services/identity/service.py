@@ -14,6 +14,7 @@ from socle.platform.actor import Actor
 from socle.platform.base import Base
 from socle.platform.switches import Switches, no_switches
 from socle.platform.trust import TrustStore
+from socle.platform.web import certificate_of
 from socle.services.directory.domain import Professional
 from socle.services.directory.service import DirectoryService
 from socle.services.identity.accounts import Accounts
@@ -109,9 +110,8 @@ class IdentityService:
                 remedy=Text("Envoyez Authorization: Bearer <jeton>.", "Send Authorization: Bearer <token>."),
                 requirement="RFC 6750 §2.1",
             )
-        tls = request.scope.get("extensions", {}).get("tls", {})
         origin = request.client.host if request.client is not None else ""
-        return await self._verify(token, read_context(request.headers), tls.get("client_cert_der"), origin)
+        return await self._verify(token, read_context(request.headers), certificate_of(request), origin)
 
     async def _verify(self, token: str, context: Context, certificate: bytes | None, origin: str = "") -> Actor:
         claims = await self._believe(token)

@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from socle.platform.web import json_response, problem, read_body
+from socle.platform.web import certificate_of, json_response, problem, read_body
 from socle.services.identity.domain import AuthorizationRequest, ChallengeStatus, Means
 from socle.services.identity.errors import LoginRefused
 from socle.services.identity.login import AuthorizationPages
-from socle.services.identity.oidc import certificate_of, read_form
+from socle.services.identity.oidc import read_form
 from socle.services.identity.pages import (
     check_forgery_token,
     clear_cookie,
