@@ -304,7 +304,7 @@ def fed(ins: Ins) -> bytes:
 
 
 async def test_a_fed_trace_is_kept_whole_and_shown_to_the_holder(audit: AuditClient) -> None:
-    ins = await audit.record()
+    ins = await audit.record(doctor())
     answer = await audit.send("POST", "/AuditEvent", doctor(), fed(ins))
     assert answer.status_code == 201, answer.text
     kept = decode_json(answer.content, AuditEvent)
@@ -323,6 +323,18 @@ async def test_a_fed_trace_is_kept_whole_and_shown_to_the_holder(audit: AuditCli
     no_start = fed(ins).replace(b'"period":{"start":"2026-03-02T08:20:00Z"},', b"")
     assert (await audit.send("POST", "/AuditEvent", doctor(), no_start)).status_code == 422
     assert (await audit.send("POST", "/AuditEvent", doctor(), b" " * 100_000)).status_code == 413
+
+
+async def test_a_professional_feeds_traces_of_patients_who_authorised_her_and_software_any(audit: AuditClient) -> None:
+    one, stranger = doctor(1), doctor(2)
+    ins = await audit.record(one)
+    refused = await audit.send("POST", "/AuditEvent", stranger, fed(ins))
+    assert (refused.status_code, "AuditFeedForbidden" in refused.text) == (403, True)
+    # The patient is not shown what the stranger wrote, only that the record was asked for.
+    assert "ITI-67" not in subtypes(await audit.events(holder(ins)))[:1]
+    software = msgspec.structs.replace(stranger, kind=ActorKind.SYSTEM, id=stranger.structure)
+    assert (await audit.send("POST", "/AuditEvent", software, fed(ins))).status_code == 201
+    assert (await audit.send("POST", "/AuditEvent", one, fed(ins))).status_code == 201
 
 
 BALP = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."

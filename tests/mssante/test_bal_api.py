@@ -77,6 +77,9 @@ async def test_a_box_is_added_changed_hidden_and_removed(api: httpx.AsyncClient,
     answer = await patch(api, f"/Practitioner/{PERSON}", insert(address, listeRouge=False))
     assert answer.status_code == 200, answer.text
     assert answer.json()["telecom"] == [point(address, listeRouge=False)]
+    async with service.base.database.connection() as connection:
+        [trace] = await service.base.audit.of_actor(connection, "bal-api:test", count=10)
+    assert (trace.event.transaction, trace.event.actor.software) == ("mss.create", "test")
     red_list = f"{where}.extension('{METADATA}').extension('listeRouge').value"
     answer = await patch(
         api,

@@ -14,6 +14,7 @@ from socle.client.arrivals import Arrivals
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode
 from socle.platform.base import Base
 from socle.platform.database import Connection
+from socle.platform.patient_key import patient_key
 from socle.platform.web import refuse
 from socle.services.conformance.domain import Verdict
 from socle.services.delivery.arrivals import Arrival, PatientMatch
@@ -315,3 +316,18 @@ async def test_a_vendors_software_lists_judges_takes_and_files_over_http(
         with pytest.raises(SocleError) as stranger:
             await box.list()
         assert stranger.value.code == "MSSNotAllowed"
+
+
+async def test_a_document_about_another_tells_the_citizen_nothing_and_leaves_no_trace_there(
+    intake: IntakeService, mssante: MssanteService, letter: bytes
+) -> None:
+    subject = read_header(letter).patient.ins
+    assert subject is not None
+    own = Ins("277076322082910", subject.oid)
+    box = await mssante.open_citizen_box(own, "Dominique")
+    await receive(mssante, an_archive(letter), to=box.address)
+    citizen = Actor(kind=ActorKind.PATIENT, id="c", name="D", authentication=AuthenticationMode.CITIZEN, patient=own)
+    arrival = await only(intake, await mssante.access.of_actor(box.address, citizen))
+    assert (arrival.patient, arrival.local_id) == (PatientMatch.UNKNOWN, "")
+    async with mssante.base.database.connection() as connection:
+        assert await mssante.base.audit.of_patient(connection, patient_key(subject), count=1) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -23,6 +24,10 @@ class ActorKind(StrEnum):
     OPERATOR = "operator"
     #: A job of the base itself (expiry, sweep). It reads no content.
     BASE = "base"
+
+
+#: The citizen's side.
+CITIZENS: Final = frozenset({ActorKind.PATIENT, ActorKind.REPRESENTATIVE, ActorKind.DELEGATE})
 
 
 class Purpose(StrEnum):

@@ -13,11 +13,11 @@ from uuid import UUID
 
 import msgspec
 
-from socle.platform.actor import Actor, ActorKind
+from socle.platform.actor import CITIZENS, Actor, ActorKind
 from socle.platform.audit import BEGINNING, END, Action, AuditEvent, Subject, Trace
 from socle.platform.base import Base
 from socle.platform.patient_key import patient_key
-from socle.services.dmp.domain import AccessLine, Door
+from socle.services.dmp.domain import AccessLine, AuthorizationStatus, Door
 from socle.services.dmp.service import DmpService
 from socle.standards.errors import Forbidden, NotFound, SocleError, Text
 from socle.standards.ids.ins import Ins
@@ -27,7 +27,6 @@ FED: Final = "ITI-20:"
 #: Most traces that one page looks through.
 SCANNED: Final = 1_000
 
-_CITIZENS: Final = frozenset({ActorKind.PATIENT, ActorKind.REPRESENTATIVE, ActorKind.DELEGATE})
 _FEEDERS: Final = frozenset({ActorKind.PROFESSIONAL, ActorKind.SYSTEM, ActorKind.OPERATOR})
 
 
@@ -63,7 +62,7 @@ class AuditService:
         """
         if window.patient is not None:
             return await self._of_record(actor, window, window.patient)
-        if actor.kind in _CITIZENS:
+        if actor.kind in CITIZENS:
             if actor.patient is None:
                 raise _record_needed()
             return await self._of_record(actor, window, actor.patient)
@@ -123,12 +122,17 @@ class AuditService:
         return Batch(traces, pinned, _after(window, found))
 
     async def feed(self, actor: Actor, transaction: str, action: Action, patient: Ins | None, event: bytes) -> Trace:
-        """Keeps a trace of another system, whole, in the chain of its patient (or of who feeds it)."""
+        """Keeps a trace of another system, whole, in the chain of its patient (or of who feeds it).
+
+        A professional feeds the chain of a patient who authorised them; software of a structure feeds any, for it
+        traces what was refused to it too. Raises ``Forbidden``, ``NotFound``.
+        """
         if actor.kind not in _FEEDERS:
-            raise Forbidden(
-                "AuditFeedForbidden",
-                Text("Ce compte ne dépose pas de traces.", "This account does not feed traces."),
-            )
+            raise _may_not_feed("Ce compte ne dépose pas de traces.", "This account does not feed traces.")
+        if patient is not None and actor.kind is ActorKind.PROFESSIONAL:
+            status = await self._dmp.record_status(actor, patient, door=Door.FHIR)
+            if status.authorization is not AuthorizationStatus.VALIDE:
+                raise _may_not_feed("Ce patient ne vous a pas autorisé.", "This patient has not authorised you.")
         recorded = AuditEvent(
             actor=actor,
             action=action,
@@ -158,6 +162,10 @@ def _as_told(trace: Trace, line: AccessLine) -> Trace:
 
 def _reading(actor: Actor, right: str) -> AuditEvent:
     return AuditEvent(actor=actor, action=Action.READ, transaction="ITI-81", right=right)
+
+
+def _may_not_feed(fr: str, en: str) -> Forbidden:
+    return Forbidden("AuditFeedForbidden", Text(fr, en), requirement="TdE 2.0.0; ITI-20")
 
 
 def _record_needed() -> SocleError:

@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 import msgspec
 import structlog
 
-from socle.platform.actor import Actor, ActorKind, AuthenticationMode
+from socle.platform.actor import CITIZENS, Actor, ActorKind, AuthenticationMode
 from socle.platform.audit import Action, AuditEvent, Subject
 from socle.platform.base import Base
 from socle.platform.clock import to_dtm
@@ -265,7 +265,8 @@ class IntakeService:
             return None, (error.reason,)
 
     async def _identity(self, actor: Actor, ins: Ins | None) -> Identity | None:
-        if ins is None:
+        # A citizen is told nothing of anybody else, and leaves no trace with them: a sender could name whom they wish.
+        if ins is None or (actor.kind in CITIZENS and ins != actor.patient):
             return None
         async with self._base.database.transaction() as connection:
             identity = await self._identities.find(connection, ins)

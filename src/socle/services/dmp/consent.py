@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import msgspec
 
-from socle.platform.actor import Actor, ActorKind
+from socle.platform.actor import CITIZENS, Actor, ActorKind
 from socle.platform.audit import Action, Subject
 from socle.platform.database import Connection
 from socle.services.dmp import record_store
@@ -35,7 +35,7 @@ from socle.services.dmp.domain import (
     RecordStatus,
 )
 from socle.services.dmp.errors import invalid, refusal
-from socle.services.dmp.rules import CITIZENS, Refused, decide
+from socle.services.dmp.rules import Refused, decide
 from socle.standards.ids.ins import Ins
 
 F = Function

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from socle.platform.actor import Actor
+from socle.platform.actor import CITIZENS, Actor
 from socle.platform.audit import Action
 from socle.platform.clock import to_dtm
 from socle.platform.database import Connection
@@ -22,7 +22,7 @@ from socle.services.dmp.errors import conflict, invalid, no_such_document, refus
 from socle.services.dmp.feeding import Registration, name_in_message, receipt_of, register, subjects_of
 from socle.services.dmp.keys import to_urn, to_uuid
 from socle.services.dmp.lineage import with_effective_visibility
-from socle.services.dmp.rules import CITIZENS, Sight, decide_visibility_change, visibility_of
+from socle.services.dmp.rules import Sight, decide_visibility_change, visibility_of
 from socle.services.dmp.store import StoredEntry
 from socle.services.dmp.submission import Prepared, new_oid, prepare_update, with_visibility
 from socle.standards.errors import Forbidden, SocleError, Text

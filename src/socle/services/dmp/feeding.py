@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from lxml import etree
 
-from socle.platform.actor import Actor
+from socle.platform.actor import CITIZENS, Actor
 from socle.platform.audit import Action, Subject
 from socle.platform.database import Connection
 from socle.platform.patient_key import patient_key
@@ -21,7 +21,6 @@ from socle.services.dmp.errors import conflict, invalid, refusal
 from socle.services.dmp.keys import to_uuid, token, type_key
 from socle.services.dmp.lineage import with_effective_visibility
 from socle.services.dmp.rules import (
-    CITIZENS,
     DocumentFacts,
     Refused,
     Sight,

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from socle.platform.actor import Actor, ActorKind, AuthenticationMode, Purpose
+from socle.platform.actor import CITIZENS, Actor, ActorKind, AuthenticationMode, Purpose
 from socle.services.dmp.domain import (
     CallerRights,
     Function,
@@ -28,9 +28,6 @@ from socle.services.dmp.matrice import Matrix, column_of
 from socle.standards.xds.model import DocumentEntry, Status, Visibility
 
 F = Function
-
-#: The citizen's side.
-CITIZENS: Final = frozenset({ActorKind.PATIENT, ActorKind.REPRESENTATIVE, ActorKind.DELEGATE})
 
 #: Bits of a document's visibility, as the store keeps it.
 BITS: Final = {

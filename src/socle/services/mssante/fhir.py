@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from socle.platform.actor import Actor, ActorKind, AuthenticationMode
 from socle.platform.fhir import FhirStatus, endpoint, read_resource, respond
 from socle.services.mssante.bal import (
     Holder,
@@ -29,7 +30,7 @@ from socle.services.mssante.bal import (
     read_identifier,
 )
 from socle.services.mssante.domain import Mailbox, MailboxKind
-from socle.services.mssante.service import BASE_ACTOR, MssanteService
+from socle.services.mssante.service import MssanteService
 from socle.services.mssante.store import QUERIES, mailbox_of
 from socle.standards.errors import InvalidContent, MalformedInput, NotAuthenticated, NotFound, SocleError, Text
 from socle.standards.fhir.patch import apply_fhirpath_patch
@@ -90,7 +91,7 @@ class _Door:
 
     def patch_of(self, kind: HolderType) -> Handler:
         async def patch(request: Request) -> Response:
-            await self._authenticate(request)
+            caller = await self._authenticate(request)
             holder = await self._holder(kind, request)
             before = await self._boxes(holder)
             if not before and self._holders and not await self._holders.exists(holder.person_id, holder.structure_id):
@@ -101,7 +102,7 @@ class _Door:
                 _refuse_address_change(parameters)
                 patched = apply_fhirpath_patch(current, parameters)
                 changes = changes_between(holder, before, patched)
-                await self._service.apply(BASE_ACTOR, changes.created, changes.changed, changes.closed)
+                await self._service.apply(caller, changes.created, changes.changed, changes.closed)
             except InvalidContent as error:  # the API says 400 where the base says 422
                 raise FhirStatus(400, error.code, error.reason, location=error.location) from error
             return await respond(request, holder_resource(holder, await self._boxes(holder)))
@@ -213,7 +214,8 @@ class _Door:
             )
         return [mailbox_of(row) for row in rows]
 
-    async def _authenticate(self, request: Request) -> None:
+    async def _authenticate(self, request: Request) -> Actor:
+        """The software that holds the key of ``request``, by the name that the operator gave the key."""
         key = request.headers.get("esante-api-key", "")
         async with self._service.base.database.connection() as connection:
             row = await QUERIES["find_api_key"].row(connection, key_hash=hashlib.sha256(key.encode()).digest())
@@ -223,6 +225,14 @@ class _Door:
                 Text("La clé ESANTE-API-KEY manque ou est inconnue.", "The ESANTE-API-KEY is missing or unknown."),
                 remedy=Text("Créez une clé : socle mss api-key NOM.", "Create a key: socle mss api-key NAME."),
             )
+        return Actor(
+            kind=ActorKind.OPERATOR,
+            id=f"bal-api:{row['name']}",
+            name=row["name"],
+            software=row["name"],
+            authentication=AuthenticationMode.OPERATOR,
+            origin=request.client.host if request.client is not None else "",
+        )
 
 
 def _refuse_address_change(parameters: Parameters) -> None:
