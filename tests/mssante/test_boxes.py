@@ -170,8 +170,25 @@ async def test_a_citizen_may_answer_what_a_professional_opened(service: MssanteS
     assert await contacts() == {f"accueil@{DOMAIN}": True, f"lea@{DOMAIN}": False}
     await send(an_envelope(PATIENT_ADDRESS), a_message("[FIN]"))
     assert await contacts() == {f"accueil@{DOMAIN}": False, f"lea@{DOMAIN}": False}
-    await service.close_citizen_box(PATIENT)
-    assert (await send(an_envelope(PATIENT_ADDRESS), a_message("quatre"))).bounced == (PATIENT_ADDRESS,)
+
+
+async def test_a_citizen_who_closed_the_messaging_opens_it_again_by_an_act(service: MssanteService) -> None:
+    await service.open_citizen_box(PATIENT, "Dominique PAT-TROIS")
+    holder = Actor(kind=ActorKind.PATIENT, id="c", name="D", authentication=AuthenticationMode.CITIZEN, patient=PATIENT)
+    await service.change_citizen_box(holder, PATIENT, is_open=False)
+    with pytest.raises(Conflict):
+        await service.change_citizen_box(holder, PATIENT, is_open=False)
+    assert (await service.open_citizen_box(PATIENT, "Dominique PAT-TROIS")).state is MailboxState.SUSPENDED
+    bounced = await service.office.accept(an_envelope(PATIENT_ADDRESS), a_message())
+    assert bounced.bounced == (PATIENT_ADDRESS,)
+    for stranger in (BASE_ACTOR, msgspec.structs.replace(holder, patient=None)):
+        with pytest.raises(Forbidden):
+            await service.change_citizen_box(stranger, PATIENT, is_open=True)
+    await service.change_citizen_box(holder, PATIENT, is_open=True)
+    assert (await service.office.accept(an_envelope(PATIENT_ADDRESS), a_message())).bounced == ()
+    await service.change_state(BASE_ACTOR, PATIENT_ADDRESS, MailboxState.CLOSED)
+    with pytest.raises(Conflict):
+        await service.change_citizen_box(holder, PATIENT, is_open=True)
 
 
 async def test_an_address_is_never_given_twice(service: MssanteService) -> None:

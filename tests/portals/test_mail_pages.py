@@ -198,3 +198,10 @@ async def test_a_letter_to_a_citizen_who_never_came_arrives_because_the_space_ex
     page = await desk.post("/pro/messages/ecrire", to=address, subject="Bonjour", text="Votre ordonnance est prête.")
     assert "Message envoyé" in page
     assert "Bonjour" in await desk.get("/espace/messages")
+
+
+async def test_a_closed_messaging_is_opened_again_by_its_owner_and_not_by_a_visit(desk: Portal) -> None:
+    assert "Fermer ma messagerie" in await desk.get("/espace/messages")
+    assert "messagerie est fermée" in await desk.post("/espace/messages/fermer")
+    assert "Rouvrir ma messagerie" in await desk.get("/espace/messages")
+    assert "messagerie est fermée" not in await desk.post("/espace/messages/rouvrir")

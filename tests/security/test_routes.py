@@ -98,8 +98,8 @@ TABLE: Final[dict[Who, str]] = {
         /espace/documents/{id:uuid}/original /espace/documents/{id:uuid}/pdf
         /espace/documents/{id:uuid}/changer /espace/compte/avis /espace/compte/avis/choix /espace/compte/avis/code
         /espace/compte/avis/retirer /espace/compte/ouvrir /espace/compte/opposition
-        /espace/messages/garder/{arrival} /espace/messages/{thread}/ranger
-        /espace/messages/garder/{folder:int}/{uid:int}/{number:int}
+        /espace/messages/fermer /espace/messages/rouvrir /espace/messages/garder/{arrival}
+        /espace/messages/{thread}/ranger /espace/messages/garder/{folder:int}/{uid:int}/{number:int}
         /espace/sante /espace/sante/retirer /espace/resultats /espace/resultats/{key}
         /espace/acces /espace/acces/reglages /espace/acces/bloquer /espace/acces/debloquer /espace/acces/proches
         /espace/acces/proches/retirer /espace/traces /espace/traces/signaler

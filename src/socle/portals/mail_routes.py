@@ -52,6 +52,8 @@ def citizen_mail(mssante: MssanteService, intake: IntakeService, dmp: DmpService
     reading = MessagePages(desk, intake)
     arrivals = ArrivalPages(desk, intake, dmp, ins)
     return [
+        ("POST", "/messages/fermer", reading.close_box),
+        ("POST", "/messages/rouvrir", reading.reopen_box),
         ("POST", "/messages/garder/{arrival}", arrivals.keep),
         ("POST", "/messages/garder/{folder:int}/{uid:int}/{number:int}", arrivals.keep_file),
         *_common(reading, ComposingPages(desk, reading)),

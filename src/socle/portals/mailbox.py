@@ -10,7 +10,7 @@ from starlette.responses import Response
 from socle.platform.actor import ActorKind
 from socle.portals.pages import render
 from socle.portals.visit import Visit
-from socle.services.mssante.domain import MailSession
+from socle.services.mssante.domain import MailboxState, MailSession
 from socle.services.mssante.service import MssanteService
 from socle.standards.errors import NotFound, Text
 from socle.standards.mail.address import citizen_address
@@ -31,7 +31,7 @@ class MailDesk:
         if not is_professional(visit):
             settings = self.mssante.base.settings
             address = str(citizen_address(visit.record.matricule, settings.patient_mail_domain))
-            # The box exists with the space: it is opened at its owner's first visit, or by the first letter.
+            # The box exists with the space: it is made at its owner's first visit, or by the first letter.
             if visit.actor.kind is ActorKind.PATIENT:
                 await self.mssante.open_citizen_box(visit.record, visit.holder)
             return await self.mssante.access.of_actor(address, visit.actor)
@@ -67,6 +67,8 @@ class MailDesk:
             "box": session.box.address,
             "boxes": own,
             "is_professional": is_professional(visit),
+            "is_own": visit.actor.kind is ActorKind.PATIENT,
+            "is_open": session.box.state is MailboxState.ACTIVE,
             "sent": "envoye" in request.query_params,
             # The same form sent twice is one message.
             "send_id": uuid4(),

@@ -77,6 +77,18 @@ class MessagePages:
         }
         return await self._desk.page(request, visit, session, "shared/threads.html", values)
 
+    async def close_box(self, request: Request, visit: Visit) -> Response:
+        """The citizen closes the messaging; what was received stays."""
+        return await self._change_box(visit, is_open=False)
+
+    async def reopen_box(self, request: Request, visit: Visit) -> Response:
+        """The citizen opens the messaging again."""
+        return await self._change_box(visit, is_open=True)
+
+    async def _change_box(self, visit: Visit, *, is_open: bool) -> Response:
+        await self._desk.mssante.change_citizen_box(visit.actor, visit.record, is_open=is_open)
+        return RedirectResponse(self._desk.path, 303)
+
     async def thread(self, request: Request, visit: Visit, errors: Sequence[tuple[str, str]] = ()) -> Response:
         """One exchange, and the answer to it."""
         session = await self._desk.require(request, visit)

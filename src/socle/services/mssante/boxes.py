@@ -17,7 +17,7 @@ from socle.platform.patient_key import owner_key, patient_key
 from socle.services.mssante import rules
 from socle.services.mssante.access import hash_password
 from socle.services.mssante.domain import Mailbox, MailboxKind, MailboxState, Right
-from socle.services.mssante.errors import address_taken, mailbox_not_found, not_allowed
+from socle.services.mssante.errors import address_taken, mailbox_not_found, not_allowed, wrong_state
 from socle.services.mssante.life_cycle import Delays, next_state
 from socle.services.mssante.store import QUERIES, Trace, add_mailbox, add_traces, find_mailbox, find_rights, mailbox_of
 from socle.standards.errors import Forbidden, InvalidContent, Text
@@ -107,14 +107,12 @@ class Boxes:
         raise address_taken()
 
     async def open_citizen_box(self, ins: Ins, display_name: str) -> Mailbox:
-        """The box of a citizen whose space is open: created, or opened again. Idempotent."""
+        """The box of a citizen whose space is open, created if there is none. One that is closed stays closed."""
         address = str(citizen_address(ins.matricule, self.base.settings.patient_mail_domain))
         async with self.base.database.transaction() as connection:
-            found = await find_mailbox(connection, address, lock=True)
+            found = await find_mailbox(connection, address)
             if found is not None:
-                if found.state is not MailboxState.ACTIVE:
-                    await self._change_state(connection, found, MailboxState.ACTIVE)
-                return msgspec.structs.replace(found, state=MailboxState.ACTIVE)
+                return found
         box = Mailbox(
             key=owner_key("mailbox", address),
             address=address,
@@ -129,13 +127,23 @@ class Boxes:
             await add_mailbox(connection, box)
         return box
 
-    async def close_citizen_box(self, ins: Ins) -> None:
-        """The citizen closes the messaging: what is written from now on comes back to its sender."""
-        address = str(citizen_address(ins.matricule, self.base.settings.patient_mail_domain))
+    async def change_citizen_box(self, by: Actor, ins: Ins, *, is_open: bool) -> None:
+        """The citizen closes the messaging (what is written then comes back to its sender), or opens it again.
+
+        Raises ``NotFound``; ``Conflict`` when it is so already. What the operator closed, the operator opens again.
+        """
+        before, after = MailboxState.ACTIVE, MailboxState.SUSPENDED
+        if is_open:
+            before, after = after, before
+        if by.kind is not ActorKind.PATIENT or by.patient != ins:
+            raise not_allowed()
         async with self.base.database.transaction() as connection:
-            found = await find_mailbox(connection, address, lock=True)
-            if found is not None and found.state is MailboxState.ACTIVE:
-                await self._change_state(connection, found, MailboxState.SUSPENDED)
+            address = citizen_address(ins.matricule, self.base.settings.patient_mail_domain)
+            box = await self._lock(connection, str(address))
+            if box.state is not before:
+                raise wrong_state(box.state)
+            await self._change_state(connection, box, after)
+            await self.trace(connection, by, Action.UPDATE, f"mss.{after.value.lower()}", box)
 
     async def find(self, address: str) -> Mailbox:
         """The box ``address``. Raises ``NotFound``."""
