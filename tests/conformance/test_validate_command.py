@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,22 @@ def test_a_document_with_errors_gives_code_1_and_a_line_for_each(
     assert "trouvé : <ClinicalDocument" in told
     assert "attendu : " in told
     assert "non conforme" in told
+
+
+def test_one_document_is_judged_without_loading_what_draws_tables(tmp_path: Path) -> None:
+    (tmp_path / "lettre.xml").write_text(MINIMAL)
+    program = "import sys; from socle.cli.validate import validate; from pathlib import Path;"
+    program += "validate([Path(sys.argv[1])], own=True); sys.exit('rich' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program, tmp_path / "lettre.xml"], check=False).returncode == 0
+
+
+def test_several_documents_are_told_in_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.xml", "b.xml"):
+        (tmp_path / name).write_text(MINIMAL)
+    assert validate([tmp_path], own=True, language="en") == 1
+    told = capsys.readouterr().out
+    assert "│ a.xml" in told
+    assert "0 / 2 conform" in told
 
 
 def test_a_conformant_document_gives_code_0(shared: Path) -> None:

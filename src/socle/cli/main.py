@@ -40,7 +40,8 @@ app.command("socle.cli.mssante:app", name="mss")
 
 def main() -> None:
     """Entry point: exit codes 0 done, 1 refused, 2 usage, 3 unreachable."""
-    app.register_install_completion_command()
+    if "--install-completion" in sys.argv or "--help" in sys.argv or "-h" in sys.argv:
+        app.register_install_completion_command()  # its import costs each command a twentieth of a second
     try:
         sys.exit(app(result_action="return_int_as_exit_code_else_zero"))
     except Unavailable as error:

@@ -57,7 +57,10 @@ def validate(
         _write_svrl(judged, output)
     else:
         _print_findings(judged, language, Severity.INFORMATION if len(judged) == 1 else Severity.ERROR)
-        _print_summary(judged, language)
+        if len(judged) == 1:
+            _print_verdict(judged[0], language)
+        else:
+            _print_table(judged, language)
     return 0 if all(one.is_conformant for one in judged) else 1
 
 
@@ -128,7 +131,31 @@ def _print_findings(judged: list[Judged], language: str, least: Severity) -> Non
                 print(f"    {expected} : {wanted}")
 
 
-def _print_summary(judged: list[Judged], language: str) -> None:
+def _print_verdict(one: Judged, language: str) -> None:
+    """The verdict on one document, and the rules that judged it; a table would cost a fifth of the command."""
+    from socle.services.conformance.domain import Severity
+
+    if one.verdict is None:
+        print(f"{one.name} : {one.refusal.in_language(language) if one.refusal else one.code}")
+        return
+    verdict = one.verdict
+    errors, warnings, notes = (verdict.count(severity) for severity in reversed(Severity))
+    judge = ", ".join(rules.identifier for rules in verdict.rule_sets)
+    kind = f"{verdict.document_type} {verdict.document_version}".strip()
+    if language == "en":
+        print(f"{kind}: {'conforms' if one.is_conformant else 'fails'}")
+        print(f"errors: {errors}, warnings: {warnings}, information: {notes}, rules not run: {len(verdict.uncovered)}")
+        print(f"judged by {judge} (version {verdict.rule_sets[0].version}) in {verdict.duration_ms:.0f} ms")
+        return
+    print(f"{kind} : {'conforme' if one.is_conformant else 'non conforme'}")
+    print(
+        f"erreurs : {errors}, avertissements : {warnings}, informations : {notes}, "
+        f"règles non évaluées : {len(verdict.uncovered)}"
+    )
+    print(f"jugé par {judge} (version {verdict.rule_sets[0].version}) en {verdict.duration_ms:.0f} ms")
+
+
+def _print_table(judged: list[Judged], language: str) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
@@ -160,8 +187,7 @@ def _print_summary(judged: list[Judged], language: str) -> None:
         )
     Console().print(table)
     passing = sum(one.is_conformant for one in judged)
-    if len(judged) > 1:
-        print(f"{passing} / {len(judged)} {'conform' if english else 'conformes'}")
+    print(f"{passing} / {len(judged)} {'conform' if english else 'conformes'}")
     for one in judged:
         if one.refusal is not None:
             print(f"{one.name} : {one.refusal.in_language(language)}")

@@ -20,7 +20,6 @@ from typing import Final
 from socle.services.conformance.domain import Judged, Verdict, refused
 from socle.services.conformance.judgement import MAX_BYTES, RuleBook, judge
 from socle.services.conformance.kit import installed_kit
-from socle.services.conformance.packs import own_rules
 from socle.standards.errors import SocleError, Text, TooLarge, Unavailable
 
 #: Documents between two collections of memory: trees are released by hand, so little is left to collect.
@@ -33,7 +32,12 @@ def open_worker(store: str, own: bool = False) -> None:
     """Loads the rules of this process: the official kit in ``store``; ours when there is none, or by ``own``."""
     global _book
     folder = Path(store)
-    _book = (None if own else installed_kit(folder)) or own_rules(folder / "own")
+    if not own and (kit := installed_kit(folder)):
+        _book = kit
+        return
+    from socle.services.conformance.packs import own_rules  # compiles notations: only without a kit
+
+    _book = own_rules(folder / "own")
 
 
 def _start(store: str, own: bool) -> None:
