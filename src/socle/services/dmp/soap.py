@@ -56,8 +56,8 @@ from socle.standards.xds.query import ReturnType, read_query
 PREFIX: Final = "/si-dmp-server/v2/services"
 #: How the counter of refusals names this door.
 _DOOR: Final = "si-dmp-server"
-#: What an object takes in an answer, about.
-_OBJECT_BYTES: Final = 5_000
+#: To write an object takes as long as to read so many bytes, about.
+_OBJECT_BYTES: Final = 1_000
 _XDS: Final = frozenset({XDSB, LCM, QUERY})
 #: Codes in which a busy part of the base is told by XDS, unless it says its own.
 _BUSY: Final = {True: "XDSRepositoryBusy", False: "XDSRegistryBusy"}
@@ -66,11 +66,12 @@ _log = structlog.get_logger(__name__)
 
 
 class _Answer(NamedTuple):
-    """What goes back: body, ``wsa:Action``, and the attachments of a package."""
+    """What goes back: body, ``wsa:Action``, the attachments of a package, and what is already written of the body."""
 
     body: etree._Element
     action: str
     attachments: dict[str, tuple[str, bytes]] | None = None
+    last: bytes = b""
 
 
 _Operation = Callable[[Actor, Message], Awaitable[_Answer]]
@@ -166,8 +167,8 @@ class SoapDoor:
         except SocleError as error:
             errors = _told(error, is_repository=False)
         count = sum(map(len, (objects.documents, objects.associations, objects.submission_sets)))
-        body = await off_loop(count * _OBJECT_BYTES, lambda: write_query_response(objects, return_type, errors))
-        return _Answer(body, Action.QUERY.response)
+        body, listed = await off_loop(count * _OBJECT_BYTES, lambda: write_query_response(objects, return_type, errors))
+        return _Answer(body, Action.QUERY.response, last=listed)
 
     async def submit_objects(self, actor: Actor, message: Message) -> _Answer:
         """ITI-57, or ITI-42 when its action says so."""
@@ -268,7 +269,9 @@ async def _send(answer: _Answer, message: Message, request: Request) -> Response
     size_bytes = sum(len(content) for _, content in (attachments or {}).values()) + len(answer.body) * _OBJECT_BYTES
     content_type, content = await off_loop(
         size_bytes,
-        lambda: write_message(answer.action, answer.body, attachments=attachments, relates_to=message.message_id),
+        lambda: write_message(
+            answer.action, answer.body, last=answer.last, attachments=attachments, relates_to=message.message_id
+        ),
     )
     return Response(content, headers={"content-type": content_type})
 

@@ -236,12 +236,15 @@ def write_message(
     action: str,
     body: etree._Element,
     *,
+    last: bytes = b"",
     attachments: Mapping[str, tuple[str, bytes]] | None = None,
     relates_to: str = "",
     to: str = "",
     security: etree._Element | None = None,
 ) -> tuple[str, bytes]:
     """Content-Type and HTTP body of a message: MTOM when there are ``attachments`` (by Content-ID), else plain.
+
+    ``last`` is an element already written in UTF-8, put as it is at the end of ``body``.
 
     A message that answers gives ``relates_to``; a message that asks gives ``to`` (and ``security``).
     """
@@ -260,7 +263,12 @@ def write_message(
     if security is not None:
         header.append(security)
     etree.SubElement(envelope, f"{{{SOAP}}}Body").append(body)
+    if last and len(body) == 0 and not body.text:
+        body.text = ""  # written with an end tag
     root = etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
+    if last:
+        before, *ends = root.rsplit(b"</", 3)
+        root = b"</".join([before + last, *ends])
     if attachments is None:
         return f'application/soap+xml; charset=UTF-8; action="{action}"', root
     return write_package(root, attachments, action=action, boundary=f"socle-{secrets.token_hex(16)}")

@@ -184,15 +184,14 @@ def _read_errors(parent: etree._Element) -> tuple[XdsError, ...]:
 
 def write_query_response(
     objects: RegistryObjects, return_type: ReturnType, errors: Sequence[XdsError] = ()
-) -> etree._Element:
-    """The ``query:AdhocQueryResponse``."""
+) -> tuple[etree._Element, bytes]:
+    """The ``query:AdhocQueryResponse``, and its list of objects as XML that comes last in it."""
     element = etree.Element(f"{{{QUERY}}}AdhocQueryResponse", nsmap={"query": QUERY, "rim": RIM, "rs": RS})
     element.set("status", response_for(errors).status)
-    listed = write_objects(objects) if return_type is ReturnType.LEAF_CLASS else write_references(objects)
-    element.set("totalResultCount", str(len(listed)))
+    count = sum(map(len, (objects.documents, objects.submission_sets, objects.folders, objects.associations)))
+    element.set("totalResultCount", str(count))
     _write_errors(element, errors)
-    element.append(listed)
-    return element
+    return element, write_objects(objects) if return_type is ReturnType.LEAF_CLASS else write_references(objects)
 
 
 def read_query_response(element: etree._Element) -> QueryResponse:
