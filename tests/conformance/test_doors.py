@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,8 +52,21 @@ def test_a_file_dropped_on_the_page_is_judged_beside_the_document(client: TestCl
     links = root.xpath("//a[@class='findings-here']/@href")
     assert links
     assert all(root.xpath(f"//*[@id='{link[1:]}']") for link in links)
+    back = root.xpath("//li//a[text()='Voir dans le document']/@href")
+    assert back
+    assert all(root.xpath(f"//*[@id='{link[1:]}']") for link in back)
     assert root.xpath("//pre/mark")
     assert not root.xpath("//script")
+
+
+def test_links_to_findings_are_in_headings_only(client: TestClient) -> None:
+    table = "<text><table><tbody><tr><td>x</td></tr></tbody></table></text>"
+    tabled = re.sub(r"<text\b.*?(/>|</text>)", table, MINIMAL, flags=re.DOTALL)
+    page = client.post("/conformance", files={"document": ("lettre.xml", tabled.encode(), "text/xml")}).text
+    root = etree.HTML(page)
+    assert root.xpath("//table")
+    assert {link.getparent().tag[0] for link in root.xpath("//a[@class='findings-here']")} == {"h"}
+    assert not re.search('[\ue000\ue001]|constat\\(s\\)"', page)
 
 
 def test_the_page_speaks_english_to_who_prefers_it(client: TestClient) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import Counter
 from typing import Final
 
 import msgspec
@@ -38,6 +37,8 @@ _V3: Final = "{urn:hl7-org:v3}"
 _SECTION: Final = re.compile(r".*/(?:\w+:)?section(?:\[\d+\])?")
 #: Marks a heading of the rendered document, then becomes a link to its findings; no document may hold it.
 _MARK: Final = "\ue000{}\ue001"
+_MARKS: Final = re.compile("\ue000\\d+\ue001")
+_TAG: Final = re.compile("<[^<>]*>")
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'; object-src data:; frame-src data:"
@@ -120,8 +121,9 @@ class ConformancePages:
         return json_response(self._service.kit_report())
 
     async def style(self, _request: Request) -> Response:
-        """The style of rendered documents."""
-        return Response(stylesheet(), media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+        """The style of rendered documents and of findings."""
+        own = report.environment("fr").get_template("verdict.css").render()
+        return Response(f"{stylesheet()}\n{own}", media_type="text/css", headers={"Cache-Control": "max-age=3600"})
 
     def _page(self, request: Request, judged: Judged | None, content: bytes, verdict: Verdict | None) -> Response:
         chosen = request.cookies.get("langue", "")
@@ -133,7 +135,7 @@ class ConformancePages:
             .render(
                 judged=judged,
                 excerpts=report.excerpts(verdict, content) if verdict else {},
-                rendered=_rendered(content, verdict, language) if verdict else "",
+                rendered=_rendered(content, verdict, language) if verdict else _Rendered(),
                 layers=LAYER_NAMES,
                 severities=SEVERITY_NAMES,
                 kit=kit,
@@ -156,40 +158,47 @@ def _accepted(request: Request) -> str:
     return "html" if "text/html" in accept else "svrl" if "xml" in accept and "json" not in accept else "json"
 
 
-def _rendered(content: bytes, verdict: Verdict, language: str) -> Markup:
-    """The document as HTML, each heading followed by a link to what is wrong under it."""
+class _Rendered(msgspec.Struct, frozen=True):
+    """A document as HTML, and for the place of each finding in the page, the heading that it falls under."""
+
+    html: Markup = Markup("")
+    headings: dict[str, str] = {}
+
+
+def _rendered(content: bytes, verdict: Verdict, language: str) -> _Rendered:
+    """The document, each heading followed by a link to what is wrong under it."""
     try:
         document = open_document(content)
         marks = _mark_headings(document.root, verdict)
         written = render_fragment(document, language=language, heading_level=3)
     except SocleError:
-        return Markup("")
-    for number, (target, count) in enumerate(marks):
-        words = Text(f"{count} constat(s)", f"{count} finding(s)").in_language(language)
-        link = Markup('<a class="findings-here" href="#{}">⚠ {}</a>').format(target, words)
-        written = written.replace(_MARK.format(number), str(link))
-    return Markup(written)  # noqa: S704 - written by the renderer; the links are escaped above
+        return _Rendered()
+    written = _TAG.sub(lambda tag: _MARKS.sub("", tag.group()), written)  # a title also names tables and files
+    headings: dict[str, str] = {}
+    for number, places in enumerate(marks):
+        before, mark, after = written.partition(_MARK.format(number))
+        if mark:
+            words = Text(f"{len(places)} constat(s)", f"{len(places)} finding(s)").in_language(language)
+            link = Markup('<a class="findings-here" id="lu-{}" href="#{}">⚠ {}</a>').format(number, places[0], words)
+            written = f"{before}{link}{after}"
+            headings |= dict.fromkeys(places, f"lu-{number}")
+    return _Rendered(Markup(_MARKS.sub("", written)), headings)  # noqa: S704 - written by the renderer
 
 
-def _mark_headings(root: etree._Element, verdict: Verdict) -> list[tuple[str, int]]:
-    """Writes a mark into the title of each section (or of the document) that has findings under it."""
-    counts: Counter[str] = Counter()
-    targets: dict[str, str] = {}
-    ranks: Counter[str] = Counter()
-    for finding in (one for found in report.by_layer(verdict).values() for one in found):
-        match = _SECTION.match(finding.location)
-        place = match.group() if match else ""
-        counts[place] += 1
-        targets.setdefault(place, f"f{ranks[finding.layer]}-{finding.layer}")
-        ranks[finding.layer] += 1
+def _mark_headings(root: etree._Element, verdict: Verdict) -> list[list[str]]:
+    """Writes a mark into the title of each section (or document) with findings; gives their places in the page."""
+    found: dict[str, list[str]] = {}
+    for layer, findings in report.by_layer(verdict).items():
+        for rank, finding in enumerate(findings):
+            match = _SECTION.match(finding.location)
+            found.setdefault(match.group() if match else "", []).append(f"f{rank}-{layer}")
     sections = _sections_by_path(root)
-    marks: list[tuple[str, int]] = []
-    for place, count in counts.items():
-        owner = sections.get(place, root)
-        title = owner.find(f"{_V3}title")
+    marks: list[list[str]] = []
+    for place, listed in found.items():
+        title = sections.get(place, root).find(f"{_V3}title")
         if title is not None:
             title.text = f"{title.text or ''} {_MARK.format(len(marks))}"
-            marks.append((targets[place], count))
+            marks.append(listed)
     return marks
 
 
