@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 import msgspec
+import pytest
 from PIL import Image
 from starlette.applications import Starlette
 
+from socle.platform.patient_key import patient_key
 from socle.portals.deposit import as_pdf
 from socle.portals.operator.routes import routes as operator_routes
 from socle.portals.visit import Visit
@@ -19,7 +22,7 @@ from socle.services.ins.domain import Person
 from socle.standards.ids.ins import OID_NIR_TEST, Ins
 from socle.standards.ids.traits import Traits
 
-from .conftest import CITIZEN, DOCTOR, INS, OPERATOR, GivenVisits, Portal, feed, mailbox
+from .conftest import CITIZEN, DOCTOR, INS, OPERATOR, GivenVisits, Portal, feed, mailbox, own_patient
 
 
 async def test_every_citizen_page_answers_on_an_empty_record(portal: Portal) -> None:
@@ -235,3 +238,44 @@ async def test_a_doctor_writes_to_a_citizen_who_reads_and_answers_until_the_exch
         "/pro/messages/"
         + (await portal.get("/pro/messages")).split('class="what"><a href="/pro/messages/')[1].split('"')[0]
     )
+
+
+async def test_a_damaged_object_does_not_keep_the_others_from_being_found(
+    portal: Portal, laboratory_report: bytes, shared: Path
+) -> None:
+    await feed(portal, laboratory_report)
+    base = portal.services.base
+    async with base.database.connection() as connection:
+        rows = await connection.fetch("SELECT object_address FROM dmp_entry WHERE patient_key = $1", patient_key(INS))
+    for row in rows:
+        await base.objects.delete(patient_key(INS), row["object_address"])
+    await feed(portal, own_patient((shared / "examples" / "cda" / "VSM_1.4_2022.01.xml").read_bytes()))
+    assert "1 document" in await portal.get(f"/espace/documents?mots={quote('allergies')}")
+    assert "1 document" in await portal.get(f"/espace/documents?mots={quote('biologiques')}")  # by its title
+    await portal.services.reading.catch_up(patient_key(INS))
+
+
+async def test_whoever_searches_a_record_that_is_still_being_read_is_told_so(
+    portal: Portal, laboratory_report: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socle.services.reading.service._MOST_UNREAD", 0)
+    await feed(portal, laboratory_report)
+    said = "Nous lisons encore vos documents"
+    assert said in await portal.get("/espace/documents?mots=tsh")
+    monkeypatch.setattr("socle.services.reading.service._MOST_UNREAD", 50)
+    await portal.services.reading.catch_up(patient_key(INS))
+    found = await portal.get("/espace/documents?mots=tsh")
+    assert said not in found
+    assert "1 document" in found
+
+
+async def test_what_a_person_writes_in_a_report_is_kept_sealed_and_read_by_the_operator(portal: Portal) -> None:
+    dmp = portal.services.dmp
+    await dmp.report_access(CITIZEN, INS, 1, "Je n'étais pas à Nantes.")
+    async with portal.services.base.database.connection() as connection:
+        rows = await connection.fetch("SELECT * FROM dmp_notice WHERE recipient_id = 'operator'")
+    assert len(rows) == 1
+    assert "Nantes" not in str(dict(rows[0]))
+    assert [report.words for report in await dmp.list_reports(OPERATOR)] == ["Je n'étais pas à Nantes."]
+    await dmp.answer_report(OPERATOR, patient_key(INS), 1, "C'était une erreur.")
+    assert "C&#39;était une erreur." in await portal.get("/espace")

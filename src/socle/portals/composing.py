@@ -10,10 +10,11 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from socle.portals.mailbox import MailDesk
 from socle.portals.messages import MessagePages, answer_to, last_of_others
-from socle.portals.pages import page_language, person_name, translate
+from socle.portals.pages import page_language, translate
 from socle.portals.visit import Visit, read_form, text_of
 from socle.services.mssante.domain import MailSession, NewMail
 from socle.standards.errors import SocleError
+from socle.standards.ids.naming import person_name
 from socle.standards.mail.read import Attachment
 
 _TEXT = 20_000

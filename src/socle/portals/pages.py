@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute, Route
 
 from socle.platform.web import language_of
 from socle.standards.cda.render import stylesheet
+from socle.standards.ids.naming import person_name, place_name
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -80,6 +81,7 @@ def _environment(language: str) -> Environment:
         "stamp": _stamp,
         "span": _span,
         "person": person_name,
+        "place": place_name,
     }
     return environment
 
@@ -125,15 +127,6 @@ def _span(context: Context, bounds: tuple[float | None, float | None]) -> str:
     if low is not None and high is not None:
         return f"{low} – {high}"
     return f"≤ {high}" if high is not None else f"≥ {low}" if low is not None else ""
-
-
-def person_name(name: str) -> str:
-    """A name in capitals, as registers hold it, as people write it.
-
-    >>> person_name("JEANNE D'ARCY-BELLEC"), person_name("Dr Anne Le Goff")
-    ("Jeanne D'Arcy-Bellec", 'Dr Anne Le Goff')
-    """
-    return name.title() if name.isupper() else name
 
 
 def page_language(request: Request) -> str:

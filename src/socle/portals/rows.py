@@ -11,10 +11,11 @@ from markupsafe import Markup, escape
 from starlette.responses import Response
 
 from socle.platform.clock import to_dtm
-from socle.portals.pages import PARIS, person_name
+from socle.portals.pages import PARIS
 from socle.portals.rubrics import rubric_of
 from socle.services.dmp.domain import Interval, Retrieved
-from socle.standards.xds.model import DocumentEntry, Visibility
+from socle.standards.ids.naming import person_name, place_name
+from socle.standards.xds.model import Author, DocumentEntry, Visibility
 
 _EXTENSIONS: Final = {
     "text/xml": ".xml",
@@ -58,14 +59,20 @@ class Row:
 
 
 def author_name(entry: DocumentEntry) -> str:
-    """Given name, name and place of the first author, as people say it."""
+    """Title, given name, name and place of the first author, as people say it."""
     if not entry.authors:
         return ""
-    parts = entry.authors[0].person.split("^")
+    author = entry.authors[0]
+    parts = author.person.split("^")
     names = (parts[2] if len(parts) > 2 else "", parts[1] if len(parts) > 1 else "")
     person = " ".join(person_name(part) for part in names if part)
-    place = entry.authors[0].institutions[0].split("^")[0] if entry.authors[0].institutions else ""
-    return ", ".join(part for part in (person, place) if part)
+    place = place_name(author.institutions[0].split("^")[0]) if author.institutions else ""
+    return ", ".join(part for part in (f"Dr {person}" if person and _is_doctor(author) else person, place) if part)
+
+
+def _is_doctor(author: Author) -> bool:
+    """Whether the profession is one whose members are called doctor: physicians and dentists (TRE_G15)."""
+    return any(specialty.startswith(("G15_10", "G15_40")) for specialty in author.specialties)
 
 
 def highlighted(text: str, words: Collection[str]) -> Markup:

@@ -35,13 +35,11 @@ async def list_documents(dmp: DmpService, reading: ReadingService, request: Requ
     types = tuple(Code(code, "") for code in sorted(rubric.types)) if rubric else ()
     wanted = DocumentFilter(statuses=CURRENT, type_codes=types, service_start_time=year_interval(year))
     part = Page(size=_PAGE, after=request.query_params.get("suite", ""))
+    is_partial = False
     if words:
         found = await reading.search(visit.actor, visit.record, words, among=wanted, page=part)
-        rows, following, total = (
-            [Row(hit.entry, highlighted(hit.excerpt, hit.words)) for hit in found.hits],
-            found.next,
-            found.total,
-        )
+        rows = [Row(hit.entry, highlighted(hit.excerpt, hit.words)) for hit in found.hits]
+        following, total, is_partial = found.next, found.total, found.is_partial
     else:
         query = FindDocuments(patient=visit.record, filter=wanted, exclude=SIGNATURES)
         page = await dmp.search(visit.actor, query, part, door=Door.PORTAL)
@@ -56,4 +54,5 @@ async def list_documents(dmp: DmpService, reading: ReadingService, request: Requ
         "years_of_rows": by_year(rows),
         "count": total if total is not None else len(rows),
         "next": following,
+        "is_partial": is_partial,
     }

@@ -34,6 +34,7 @@ from socle.services.dmp.rules import Allowed, Policy, Refused, Sight, decide, si
 from socle.services.ins.domain import Identity, Merge
 from socle.standards.errors import SocleError
 from socle.standards.ids.ins import Ins
+from socle.standards.ids.naming import person_name, place_name
 from socle.standards.xds.model import DocumentEntry, Submission
 
 EMERGENCIES = frozenset({"bris-de-glace", "centre-15"})
@@ -170,6 +171,22 @@ class DmpContext:
         ``for_change`` also makes other changes of the record wait. Close a visit with ``trace``.
         """
         found = await self.look(connection, attempt, actor, patient, for_change=for_change)
+        return self.admit(found, function, actor, patient, of_record=of_record, is_alone=for_change)
+
+    def admit(
+        self,
+        found: Found | None,
+        function: Function,
+        actor: Actor,
+        patient: Ins | UUID,
+        *,
+        of_record: bool = False,
+        is_alone: bool = False,
+    ) -> Visit:
+        """Decides on what ``look`` found, which may be older than the transaction: ``trace`` makes sure that it holds.
+
+        ``is_alone`` says that the record is locked. Raises the refusal.
+        """
         now = self.base.clock()
         if actor.patient is not None and isinstance(patient, Ins) and actor.patient != patient:
             raise refusal("credential-of-another-patient", of_record=of_record)
@@ -189,7 +206,7 @@ class DmpContext:
             now=now,
             policy=self.policy,
             version=found.version,
-            is_alone=for_change,
+            is_alone=is_alone,
         )
 
     async def look(
@@ -262,14 +279,34 @@ class DmpContext:
         *,
         about: str,
         recipient_id: str = "",
+        words: str = "",
     ) -> None:
-        """Tells the holder (or ``recipient_id``) something, once for each ``about``, when this commits."""
-        now = self.base.clock()
+        """Tells the holder (or ``recipient_id``) something, once for each ``about``, when this commits.
+
+        ``words`` are what a person wrote: they follow ``text`` and are kept sealed with the patient's key.
+        """
+        now, dedupe_key, sealed = self.base.clock(), f"{kind.value}:{about}:{recipient_id}", b""
+        if words:
+            context = words_context(notice_store.notice_id(key, dedupe_key))
+            sealed = await self.base.objects.rings.seal(key, context, words.encode())
         wait = timedelta(0) if kind is NoticeKind.EMERGENCY_ACCESS else _GATHERING
         for account_id in await notice_store.add_notice(
-            connection, key, kind, text, now, about=about, recipient_id=recipient_id
+            connection,
+            key,
+            kind,
+            text,
+            now,
+            dedupe_key=dedupe_key,
+            recipient_id=recipient_id,
+            sealed_words=sealed,
         ):
             await self.base.jobs.enqueue(connection, "dmp.send_notices", SendNotices(key, account_id), run_after=wait)
+
+    async def words_of(self, connection: Connection, key: UUID, notice: UUID, sealed: bytes) -> str:
+        """What a person wrote in a notice."""
+        if not sealed:
+            return ""
+        return (await self.base.objects.rings.open(key, words_context(notice), sealed, connection)).decode()
 
     async def tell_of_access(self, connection: Connection, visit: Visit) -> None:
         """Tells the holder of a professional's first access and of any in an emergency (then the médecin traitant too).
@@ -279,7 +316,8 @@ class DmpContext:
         actor = visit.actor
         if actor.kind is not ActorKind.PROFESSIONAL or actor.is_secret:
             return
-        who = f"{actor.name} ({actor.structure_name})" if actor.structure_name else actor.name
+        who = person_name(actor.name)
+        who = f"{who} ({place_name(actor.structure_name)})" if actor.structure_name else who
         if visit.allowed.rule in EMERGENCIES:
             text = (
                 f"{who} a consulté votre dossier médical en urgence.",
@@ -302,6 +340,11 @@ class DmpContext:
                 f"{who} read your medical record for the first time.",
             )
             await self.tell(connection, visit.key, NoticeKind.FIRST_ACCESS, text, about=actor.id)
+
+
+def words_context(notice: UUID) -> bytes:
+    """Under which name the words of a notice are sealed."""
+    return b"notice-words" + notice.bytes
 
 
 def birth_date_of(identity: Identity) -> date | None:

@@ -33,6 +33,11 @@ class StoredContact(msgspec.Struct, frozen=True, kw_only=True):
     wrong_codes: int
 
 
+def notice_id(patient_key: UUID, dedupe_key: str) -> UUID:
+    """The name of a notice: the same for what is told but once."""
+    return uuid5(patient_key, dedupe_key)
+
+
 async def add_notice(
     connection: Connection,
     patient_key: UUID,
@@ -40,39 +45,48 @@ async def add_notice(
     text: tuple[str, str],
     at: datetime,
     *,
-    about: str,
+    dedupe_key: str,
     recipient_id: str = "",
+    sealed_words: bytes = b"",
 ) -> list[str]:
-    """Something to tell, once for each ``about``. ``text`` is French and English. Returns to which accounts to send."""
-    dedupe_key = f"{kind.value}:{about}:{recipient_id}"
+    """Something to tell, once for each ``dedupe_key``. ``text`` is French and English.
+
+    ``sealed_words`` follow it. Returns to which accounts to send.
+    """
     rows = await QUERIES["add_notice"].rows(
         connection,
         patient_key=patient_key,
-        notice_id=uuid5(patient_key, dedupe_key),
+        notice_id=notice_id(patient_key, dedupe_key),
         dedupe_key=dedupe_key,
         kind=kind.value,
         at=at,
         recipient_id=recipient_id,
         text_fr=text[0],
         text_en=text[1],
+        sealed_words=sealed_words,
     )
     return [row["account_id"] for row in rows]
 
 
-async def list_notices(connection: Connection, patient_key: UUID, count: int, recipient_id: str = "") -> list[Notice]:
-    """What one recipient was told, newest first."""
+async def list_notices(
+    connection: Connection, patient_key: UUID, count: int, recipient_id: str = ""
+) -> list[tuple[Notice, bytes]]:
+    """What one recipient was told, newest first, each with the sealed words that follow it."""
     rows = await QUERIES["list_notices"].rows(
         connection, patient_key=patient_key, recipient_id=recipient_id, count=count
     )
     return [
-        Notice(
-            id=row["notice_id"],
-            patient_key=row["patient_key"],
-            kind=NoticeKind(row["kind"]),
-            at=row["at"],
-            text_fr=row["text_fr"],
-            text_en=row["text_en"],
-            recipient_id=row["recipient_id"],
+        (
+            Notice(
+                id=row["notice_id"],
+                patient_key=row["patient_key"],
+                kind=NoticeKind(row["kind"]),
+                at=row["at"],
+                text_fr=row["text_fr"],
+                text_en=row["text_en"],
+                recipient_id=row["recipient_id"],
+            ),
+            row["sealed_words"],
         )
         for row in rows
     ]

@@ -75,9 +75,19 @@ async def list_notices(ctx: DmpContext, actor: Actor, ins: Ins, *, count: int, d
     ):
         visit = await ctx.visit(connection, attempt, Function.READ_TRACES, actor, ins, of_record=True)
         recipient_id = actor.id if actor.kind is ActorKind.PROFESSIONAL else ""
-        found = await notice_store.list_notices(connection, visit.key, count, recipient_id)
+        found = [
+            await _with_words(ctx, connection, notice, sealed)
+            for notice, sealed in await notice_store.list_notices(connection, visit.key, count, recipient_id)
+        ]
         await ctx.trace(connection, visit, Action.READ, Function.READ_TRACES, door)
         return found
+
+
+async def _with_words(ctx: DmpContext, connection: Connection, notice: Notice, sealed: bytes) -> Notice:
+    if not sealed:
+        return notice
+    words = await ctx.words_of(connection, notice.patient_key, notice.id, sealed)
+    return msgspec.structs.replace(notice, text_fr=f"{notice.text_fr} {words}", text_en=f"{notice.text_en} {words}")
 
 
 async def report_access(ctx: DmpContext, actor: Actor, ins: Ins, sequence: int, text: str, door: Door) -> None:
@@ -87,13 +97,9 @@ async def report_access(ctx: DmpContext, actor: Actor, ins: Ins, sequence: int, 
         ctx.base.database.transaction() as connection,
     ):
         visit = await ctx.visit(connection, attempt, Function.READ_TRACES, actor, ins, of_record=True)
-        said = (
-            f"Accès n° {sequence} non reconnu. {text}".strip(),
-            f"Access no. {sequence} not recognised. {text}".strip(),
-        )
-        await ctx.tell(
-            connection, visit.key, K.ACCESS_REPORTED, said, about=str(sequence), recipient_id=OPERATOR_RECIPIENT
-        )
+        said = (f"Accès n° {sequence} non reconnu.", f"Access no. {sequence} not recognised.")
+        names = {"about": str(sequence), "recipient_id": OPERATOR_RECIPIENT}
+        await ctx.tell(connection, visit.key, K.ACCESS_REPORTED, said, **names, words=text.strip())
         await ctx.trace(connection, visit, Action.CREATE, Function.READ_TRACES, door)
 
 

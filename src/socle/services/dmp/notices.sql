@@ -1,8 +1,8 @@
 -- name: add_notice
 -- Something to tell, nothing if it was told; returns the accounts to which it is to be sent.
 WITH told AS (
-    INSERT INTO dmp_notice (patient_key, notice_id, dedupe_key, kind, at, recipient_id, text_fr, text_en)
-    VALUES (:patient_key, :notice_id, :dedupe_key, :kind, :at, :recipient_id, :text_fr, :text_en)
+    INSERT INTO dmp_notice (patient_key, notice_id, dedupe_key, kind, at, recipient_id, text_fr, text_en, sealed_words)
+    VALUES (:patient_key, :notice_id, :dedupe_key, :kind, :at, :recipient_id, :text_fr, :text_en, :sealed_words)
     ON CONFLICT (patient_key, dedupe_key) DO NOTHING RETURNING patient_key, notice_id, kind, recipient_id
 )
 INSERT INTO dmp_delivery (patient_key, notice_id, account_id)

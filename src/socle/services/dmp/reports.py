@@ -34,8 +34,9 @@ async def list_reports(ctx: DmpContext, actor: Actor, count: int) -> list[Report
                 at=row["at"],
                 text_fr=row["text_fr"],
                 text_en=row["text_en"],
+                words=await ctx.words_of(connection, row["patient_key"], row["notice_id"], row["sealed_words"]),
                 access=line_of(trace, ctx.policy.matrix, {}) if trace is not None else None,
-                answer=row["answer_fr"] or "",
+                answer=await ctx.words_of(connection, row["patient_key"], row["answer_id"], row["sealed_answer"]),
                 answered_at=row["answered_at"],
             )
             for row in rows
@@ -55,8 +56,8 @@ async def answer_report(ctx: DmpContext, actor: Actor, key: UUID, sequence: int,
         names = {"patient_key": key, "dedupe_key": f"{kind.value}:{sequence}:{OPERATOR_RECIPIENT}"}
         if await QUERIES["find_report"].row(connection, **names) is None:
             raise NotFound("ReportNotFound", Text("Ce signalement n'existe pas.", "There is no such report."))
-        said = (f"Réponse à votre signalement : {text.strip()}", f"Answer to your report: {text.strip()}")
-        await ctx.tell(connection, key, kind, said, about=str(sequence))
+        said = ("Réponse à votre signalement :", "Answer to your report:")
+        await ctx.tell(connection, key, kind, said, about=str(sequence), words=text.strip())
         event = AuditEvent(
             actor=actor, action=Action.UPDATE, transaction="report.answer", patient_key=key, right=_RIGHT
         )

@@ -23,6 +23,7 @@ from socle.services.dmp.errors import REFUSALS
 from socle.services.dmp.matrice import Matrix, column_of
 from socle.standards.errors import Text
 from socle.standards.ids.ins import Ins
+from socle.standards.ids.naming import person_name, place_name
 
 _WHOLE_CHAIN: Final = 2**31
 
@@ -256,9 +257,10 @@ def _named(titles: Sequence[str], language: str) -> dict[str, str]:
 def _who(actor: Actor, matrix: Matrix) -> Text:
     if actor.kind in _KINDS:
         return _KINDS[actor.kind]
+    name = person_name(actor.name)
     quality = _QUALITIES.get(actor.kind)
     if quality is not None:
-        return Text(f"{actor.name} ({quality.fr})", f"{actor.name} ({quality.en})")
-    facts = ", ".join(filter(None, (matrix.labels.get(column_of(actor), ""), actor.structure_name)))
-    name = f"{actor.name} ({facts})" if facts else actor.name
+        return Text(f"{name} ({quality.fr})", f"{name} ({quality.en})")
+    facts = ", ".join(filter(None, (matrix.labels.get(column_of(actor), ""), place_name(actor.structure_name))))
+    name = f"{name} ({facts})" if facts else name
     return Text(name, name)

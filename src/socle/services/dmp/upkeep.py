@@ -9,13 +9,17 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 from uuid import UUID
 
+import structlog
+
 from socle.platform.audit import Action, AuditEvent, Subject
+from socle.platform.objects import DamagedObject
 from socle.services.dmp import store
 from socle.services.dmp.context import DmpContext
 from socle.services.dmp.domain import Retrieved, StoredContent
 from socle.services.dmp.lifecycle import BASE_ACTOR
 
 _BATCH: Final = 1000
+_log: Final = structlog.get_logger(__name__)
 
 
 async def list_to_index(ctx: DmpContext, key: UUID) -> list[str]:
@@ -26,7 +30,10 @@ async def list_to_index(ctx: DmpContext, key: UUID) -> list[str]:
 
 
 async def read_to_index(ctx: DmpContext, key: UUID, unique_ids: Sequence[str]) -> list[Retrieved]:
-    """The latest versions of these documents of one patient, with their bytes, for the base's own index."""
+    """The latest versions of these documents of one patient, with their bytes, for the base's own index.
+
+    Of one whose object is damaged the bytes are empty: the others are read all the same.
+    """
     async with ctx.base.database.transaction() as connection:
         rows = await store.QUERIES["find_latest"].rows(connection, patient_key=key, unique_ids=list(unique_ids))
         entries = [store.read_entry(row) for row in rows]
@@ -42,10 +49,15 @@ async def read_to_index(ctx: DmpContext, key: UUID, unique_ids: Sequence[str]) -
             subjects=subjects,
         )
         await ctx.base.audit.record(connection, event)
-    return [
-        Retrieved(entry=stored.entry, content=await ctx.base.objects.get(key, stored.object_address))
-        for stored in entries
-    ]
+    found = []
+    for stored in entries:
+        try:
+            content = await ctx.base.objects.get(key, stored.object_address)
+        except DamagedObject:
+            _log.error("object_damaged", address=stored.object_address)
+            content = b""
+        found.append(Retrieved(entry=stored.entry, content=content))
+    return found
 
 
 async def stored_contents(ctx: DmpContext) -> AsyncIterator[StoredContent]:

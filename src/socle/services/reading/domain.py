@@ -71,11 +71,15 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A page of documents found, newest first. ``next`` asks for what follows, empty at the end."""
+    """A page of documents found, newest first. ``next`` asks for what follows, empty at the end.
+
+    ``is_partial``: older documents of the record were not read yet, a job reads them.
+    """
 
     hits: tuple[Hit, ...] = ()
     next: str = ""
     total: int | None = 0
+    is_partial: bool = False
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):

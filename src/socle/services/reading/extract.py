@@ -44,14 +44,14 @@ def read_document(content: bytes, title: str = "", act: str = "") -> Reading:
     except SocleError:
         return Reading(text=title)
     clinical = read_clinical_content(document)
-    parts = [title, *(f"{section.title} {section.text}" for section in clinical.sections)]
+    parts = [title, *(f"{section.title}\n{section.text}" for section in clinical.sections)]
     embedded = document.embedded_file()
     if embedded is not None and embedded.media_type == "application/pdf":
-        parts.append(_pdf_text(embedded.content))
+        parts.append(" ".join(_pdf_text(embedded.content).split()))
     elif embedded is not None and embedded.media_type.startswith("text/plain"):
         parts.append(embedded.content.decode("utf-8", "replace"))
     return Reading(
-        text=" ".join(" ".join(parts).split())[:_MAX_TEXT],
+        text="\n".join(parts)[:_MAX_TEXT],
         facts=Facts(tuple(_results(clinical, _day_of_dtm(act))), tuple(_facts(clinical))),
     )
 

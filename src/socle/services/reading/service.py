@@ -42,7 +42,7 @@ _MOST_DOCUMENTS = 5000
 #: Most documents read at once because nobody had read them yet; the others are left to a job.
 _MOST_UNREAD = 50
 #: Changes with what is kept of a document: all is then read anew.
-_FORM = 2
+_FORM = 3
 _DIGEST = msgspec.msgpack.Decoder(dict[str, Facts])
 _DIGEST_CONTEXT = b"reading-digest"
 _CURRENT = (Status.APPROVED, Status.ARCHIVED)
@@ -76,11 +76,13 @@ class ReadingService:
         index_key = await self._base.objects.rings.index_key(key)
         terms = [hash_term(index_key, term) for term in wanted]
         found = await self._find(actor, ins, terms, among, page, door)
-        if await self._read_unread(key):
+        unread = await self._read_unread(key)
+        if unread:
             found = await self._find(actor, ins, terms, among, page, door)
         texts = await self._texts(key, [entry.unique_id for entry in found.objects.documents])
         hits = [(entry, excerpt(texts.get(entry.unique_id, ""), wanted)) for entry in found.objects.documents]
-        return Found(tuple(Hit(entry, text, matches(text, wanted)) for entry, text in hits), found.next, found.total)
+        shown = tuple(Hit(entry, text, matches(text, wanted)) for entry, text in hits)
+        return Found(shown, found.next, found.total, is_partial=unread > _MOST_UNREAD)
 
     async def results(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> list[Series]:
         """The analyses over time that visible documents hold."""
@@ -119,10 +121,10 @@ class ReadingService:
         while await self._read_some(key):
             pass
 
-    async def _read_unread(self, key: UUID) -> bool:
+    async def _read_unread(self, key: UUID) -> int:
         """Reads the newest documents that were not read yet, so that what was just accepted is found.
 
-        Older ones are left to a job. Returns whether there was anything to read.
+        Older ones are left to a job. Returns how many were unread before.
         """
         left = await self._read_some(key)
         if left > _MOST_UNREAD:
@@ -130,7 +132,7 @@ class ReadingService:
                 await self._base.jobs.enqueue(
                     connection, "reading.catch_up", CatchUp(key), dedupe_key=f"reading.catch_up:{key}"
                 )
-        return left > 0
+        return left
 
     async def _read_some(self, key: UUID) -> int:
         """Reads up to ``_MOST_UNREAD`` unread documents, newest first; returns how many were unread before."""

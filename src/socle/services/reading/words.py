@@ -128,22 +128,25 @@ def hash_term(key: bytes, term: str) -> int:
 
 
 def excerpt(text: str, wanted: frozenset[str], *, width: int = 160) -> str:
-    """The part of ``text`` around the first word whose term is ``wanted``; empty if there is none.
+    r"""The line of ``text`` that holds most of ``wanted``, or of a long line the part around the first word found.
+
+    Empty if there is none. Cells of a row, which tabulators separate, are set apart.
 
     >>> excerpt("Le bilan montre une hémoglobine basse.", frozenset({"hemoglobin"}), width=20)
     '… une hémoglobine basse.'
+    >>> excerpt("Analyse\tValeur\nHémoglobine\t12,2 g/dL\nHématies\t4,3", frozenset({"hemoglobin"}))
+    'Hémoglobine · 12,2 g/dL'
     """
-    for match in _WORD.finditer(text):
-        if term_of(match.group()) in wanted:
-            start = max(0, match.start() - width // 4)
-            start = text.find(" ", start) + 1 if start else 0
-            end = min(len(text), match.end() + width)
-            return (
-                ("… " if start else "")
-                + text[min(start, match.start()) : end].strip()
-                + (" …" if end < len(text) else "")
-            )
-    return ""
+    best, most, place = "", 0, 0
+    for line in text.split("\n"):
+        found = [(match.start(), term) for match in _WORD.finditer(line) if (term := term_of(match.group())) in wanted]
+        count = len({term for _, term in found})
+        if count > most:
+            best, most, place = line, count, found[0][0]
+    start = best.find(" ", place - width // 4) + 1 if len(best) > width and place > width // 4 else 0
+    end = len(best) if len(best) <= width else min(len(best), place + width)
+    shown = best[min(start, place) : end].strip().replace("\t", " · ")
+    return ("… " if start else "") + shown + (" …" if end < len(best) else "")
 
 
 def matches(text: str, wanted: frozenset[str]) -> frozenset[str]:

@@ -288,7 +288,7 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
-    """One section of the body, its text flattened, its place as ``level`` (1 at the top)."""
+    """One section of the body, its text a line for each row, its place as ``level`` (1 at the top)."""
 
     code: Concept
     title: str

@@ -8,10 +8,11 @@ from lxml import etree
 
 from socle.standards.cda.datatypes import V3, Concept, child, read_concept, read_reference, text_of
 
-#: Elements that begin on a new line or in a new cell: a space separates them in plain text.
-_BLOCKS: Final = frozenset(
-    V3 + name for name in ("br", "td", "th", "tr", "paragraph", "item", "list", "table", "caption")
-)
+#: Elements that begin on a new line, and those that begin in a new cell.
+_LINES: Final = frozenset(V3 + name for name in ("br", "tr", "paragraph", "item", "list", "table", "caption"))
+_CELLS: Final = frozenset(V3 + name for name in ("td", "th"))
+#: What sets them apart while text is collected: characters that no XML holds, and that count as white space.
+_LINE, _CELL = "\x1e", "\x1f"
 
 
 #: Longest piece of narrative that an entry can quote, in characters: many entries may point to the same one.
@@ -69,19 +70,30 @@ class Narrative:
 
 def plain_text(element: etree._Element) -> str:
     """The text inside, white space collapsed, blocks and cells set apart."""
+    return " ".join(_collected(element).split())
+
+
+def plain_lines(element: etree._Element) -> str:
+    """The text inside, a line for each row, paragraph and item, a tabulator between the cells of a row."""
+    rows = ([" ".join(cell.split()) for cell in line.split(_CELL)] for line in _collected(element).split(_LINE))
+    return "\n".join(line for row in rows if (line := "\t".join(filter(None, row))))
+
+
+def _collected(element: etree._Element) -> str:
     parts: list[str] = []
-    _collect(element, parts)
-    return " ".join("".join(parts).split())
+    _collect(element, parts, is_in_cell=False)
+    return "".join(parts)
 
 
-def _collect(element: etree._Element, parts: list[str]) -> None:
-    is_block = element.tag in _BLOCKS
+def _collect(element: etree._Element, parts: list[str], *, is_in_cell: bool) -> None:
+    edge = _CELL if element.tag in _CELLS else " " if is_in_cell else _LINE
+    is_block = element.tag in _CELLS or element.tag in _LINES
     if is_block:
-        parts.append(" ")
+        parts.append(edge)
     parts.append(element.text or "")
     for node in element:
         if isinstance(node.tag, str):
-            _collect(node, parts)
+            _collect(node, parts, is_in_cell=is_in_cell or element.tag in _CELLS)
         parts.append(node.tail or "")
     if is_block:
-        parts.append(" ")
+        parts.append(edge)

@@ -31,7 +31,10 @@ class AccessLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """An access that a holder does not recognise. ``access`` is what the trace says, without the names of documents."""
+    """An access that a holder does not recognise. ``access`` is what the trace says, without the names of documents.
+
+    ``words`` and ``answer`` are what the holder and the operator wrote.
+    """
 
     patient_key: UUID
     sequence: int
@@ -39,6 +42,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     text_fr: str
     text_en: str
     access: AccessLine | None
+    words: str = ""
     answer: str = ""
     answered_at: datetime | None = None
 

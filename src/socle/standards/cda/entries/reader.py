@@ -20,7 +20,7 @@ from socle.standards.cda.entries.medications import (
     read_vaccination,
 )
 from socle.standards.cda.entries.values import read_observation
-from socle.standards.cda.narrative import Narrative, plain_text
+from socle.standards.cda.narrative import Narrative, plain_lines
 from socle.standards.errors import NotFound, Text
 
 
@@ -153,7 +153,7 @@ def _read_sections(element: etree._Element, level: int) -> list[Section]:
                 title=text_of(child(section, "title")),
                 level=level,
                 template_ids=tuple(node.get("root", "") for node in children(section, "templateId")),
-                text="" if text is None else plain_text(text),
+                text="" if text is None else plain_lines(text),
             )
         )
         sections.extend(_read_sections(section, level + 1))
