@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from socle.platform.actor import AuthenticationMode, Purpose
+from socle.platform.actor import Actor, AuthenticationMode, Purpose
 from socle.platform.base import Base
 from socle.platform.switches import SwitchState
 from socle.platform.trust import TrustStore
@@ -32,6 +33,7 @@ from socle.services.identity.domain import (
 from socle.services.identity.errors import OAuthError
 from socle.services.identity.exchange import thumbprint
 from socle.services.identity.routes import routes
+from socle.services.identity.scopes import DOORS, SCOPES, scope_for
 from socle.services.identity.service import IdentityService
 from socle.standards.errors import Forbidden, InvalidContent
 
@@ -190,21 +192,62 @@ async def test_an_exchanged_token_is_bound_to_the_certificate(secure: Any) -> No
     secure.wrapped.certificate = secure.der
     answer = (await secure.http.post(PREFIX + "/token", data=_exchange(secure))).json()
     assert (answer["issued_token_type"], answer["scope"]) == (ACCESS, "dmp.read")
-    actor = await secure.service.verify_access_token(answer["access_token"], certificate=secure.der)
+    actor = await _at(secure, answer["access_token"], "GET", "/dmp/fhir/Patient")
     assert (actor.id, actor.authentication) == ("810109876549", AuthenticationMode.INDIRECTE_RENFORCEE)
     for wrong in (None, b"another"):
         with pytest.raises(OAuthError):
-            await secure.service.verify_access_token(answer["access_token"], certificate=wrong)
+            await _at(secure, answer["access_token"], "GET", "/dmp/fhir/Patient", certificate=wrong)
     used = await secure.http.get(PREFIX + "/userinfo", headers={"Authorization": f"Bearer {answer['access_token']}"})
     assert used.status_code == 401
 
 
-async def test_a_token_exchanged_for_another_api_is_refused_here(secure: Any) -> None:
+async def _at(secure: Any, token: str, method: str, path: str, **changes: Any) -> Actor:
+    """Who the bearer of ``token`` is at a door."""
+    tls = {"client_cert_der": changes.get("certificate", secure.der)}
+    headers = [(b"authorization", f"Bearer {token}".encode())]
+    scope = {"type": "http", "method": method, "path": path, "headers": headers, "query_string": b""}
+    scope |= {"server": ("127.0.0.1", 8000), "scheme": "https", "extensions": {"tls": tls}}
+    actor: Actor = await secure.service.authenticate(Request(scope))
+    return actor
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "is_open"),
+    [
+        ("GET", "/dmp/fhir/DocumentReference", True),
+        ("POST", "/dmp/fhir/DocumentReference/_search", True),
+        ("POST", "/dmp/fhir", False),
+        ("PUT", "/dmp/fhir/DocumentReference/_search", False),
+        ("GET", "/dmp/fhirs", False),
+        ("GET", "/audit/fhir/AuditEvent", False),
+        ("POST", "/ins/api/insi/search", False),
+        ("GET", "/mailboxes/a@b.fr/documents", False),
+        ("POST", "/deliveries", False),
+        ("GET", "/", False),
+    ],
+)
+async def test_an_exchanged_token_opens_the_doors_of_its_scopes_alone(
+    secure: Any, method: str, path: str, is_open: bool
+) -> None:
     secure.wrapped.certificate = secure.der
-    form = _exchange(secure, audience="https://other-api.example")
-    token = (await secure.http.post(PREFIX + "/token", data=form)).json()["access_token"]
-    with pytest.raises(OAuthError):
+    token = (await secure.http.post(PREFIX + "/token", data=_exchange(secure))).json()["access_token"]
+    if is_open:
+        assert (await _at(secure, token, method, path)).id == "810109876549"
+    else:
+        with pytest.raises(Forbidden, match="insufficient_scope"):
+            await _at(secure, token, method, path)
+    # Mail asks for no certificate and knows no scope.
+    with pytest.raises(Forbidden, match="insufficient_scope"):
         await secure.service.verify_access_token(token, certificate=secure.der)
+
+
+async def test_each_door_of_professionals_has_a_scope() -> None:
+    assert {scope_for(method, f"{start}/x") for start in DOORS for method in ("GET", "PATCH")} == SCOPES
+
+
+async def test_a_client_is_registered_for_scopes_that_exist(secure: Any) -> None:
+    with pytest.raises(InvalidContent, match="portée"):
+        await secure.service.psc.clients.add(Client(client_id="x", name="X", exchange_scopes=("everything",)))
 
 
 @pytest.mark.parametrize(
@@ -214,6 +257,7 @@ async def test_a_token_exchanged_for_another_api_is_refused_here(secure: Any) ->
         ({"cnf": ""}, "invalid_request"),
         ({"scope": "dmp.admin"}, "invalid_scope"),
         ({"scope": ""}, "invalid_scope"),
+        ({"audience": "https://other-api.example"}, "invalid_target"),
         ({"subject_token": "x.y.z"}, "invalid_token"),
         ({"subject_token_type": "urn:x"}, "invalid_request"),
         ({"actor_token": "x.y.z"}, "invalid_request"),
@@ -289,10 +333,9 @@ async def test_a_situation_of_somebody_else_is_refused(identity: IdentityService
 
 
 def _request(token: str, **headers: str) -> Any:
-    from starlette.requests import Request
-
     pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return Request({"type": "http", "headers": [(b"authorization", f"Bearer {token}".encode()), *pairs]})
+    authorization = (b"authorization", f"Bearer {token}".encode())
+    return Request({"type": "http", "method": "GET", "path": "/", "headers": [authorization, *pairs]})
 
 
 async def test_headers_say_purpose_and_secrecy(identity: IdentityService) -> None:

@@ -15,6 +15,8 @@ import pytest
 from starlette.applications import Starlette
 from whole_app import PRODUCTION, SANDBOX, doors_of, http_to
 
+from socle.services.identity.scopes import scope_for
+
 
 class Who(StrEnum):
     """What a caller proves."""
@@ -232,3 +234,10 @@ async def test_a_mail_client_is_never_sent_where_a_request_says(application: Sta
         answer = await http.get("/mail/config-v1.1.xml", headers={"host": "evil.example", "x-forwarded-host": "evil"})
     assert answer.status_code == 200
     assert "evil" not in answer.text
+
+
+def test_a_token_obtained_by_exchange_has_a_scope_for_each_door_of_professionals_and_for_no_other() -> None:
+    closed = {path for path in TABLE[Who.PROFESSIONAL_TOKEN].split() if scope_for("GET", path) is None}
+    others = {path for who in Who if who is not Who.PROFESSIONAL_TOKEN for path in TABLE[who].split()}
+    told = {"/dmp/fhir/metadata", "/dmp/fhir/{path:path}", "/audit/fhir/metadata", "/audit/fhir/{path:path}"}
+    assert (closed, {path for path in others if scope_for("GET", path) is not None}) == (set(), told)

@@ -42,7 +42,10 @@ def add(
     tls_subject: Annotated[str, Parameter(help="Sujet RFC 4514 du certificat : authentification par TLS.")] = "",
     jwks: Annotated[str, Parameter(help="Fichier de clés publiques (JWK Set) : private_key_jwt.")] = "",
     grant: Annotated[list[str] | None, Parameter(help="code, refresh, ciba, exchange ; peut se répéter.")] = None,
-    exchange_scope: Annotated[list[str] | None, Parameter(help="Portée d'API obtenue par échange.")] = None,
+    exchange_scope: Annotated[
+        list[str] | None,
+        Parameter(help="Portée d'échange, par exemple dmp.read."),
+    ] = None,
     es256: Annotated[bool, Parameter(help="Signer l'id_token en ES256 au lieu de RS256.")] = False,
     pkce: Annotated[bool, Parameter(help="Exiger PKCE.")] = True,
     realm: Realm = "psc",

@@ -24,6 +24,7 @@ from socle.platform.trust import TrustStore, Usage
 from socle.services.identity.domain import Client, ClientAuthentication, Realm, sha256
 from socle.services.identity.errors import InvalidClient, invalid_client, invalid_request
 from socle.services.identity.rules import is_registrable_redirect
+from socle.services.identity.scopes import SCOPES
 from socle.standards.certificates import is_same_name
 from socle.standards.errors import InvalidContent, NotAuthenticated, NotFound, Text
 
@@ -73,6 +74,13 @@ class ClientRegistry:
                     location="redirect_uri",
                     requirement="RFC 9700 §2.1; RFC 6749 §3.1.2",
                 )
+        if not SCOPES.issuperset(client.exchange_scopes):
+            raise InvalidContent(
+                "UnknownScope",
+                Text("Une portée d'échange n'ouvre aucune API.", "A scope of exchange opens no API."),
+                location="exchange_scope",
+                remedy=Text(f"Choisissez parmi {', '.join(sorted(SCOPES))}.", f"One of {', '.join(sorted(SCOPES))}."),
+            )
         values = msgspec.structs.asdict(client) | {
             "authentication": client.authentication.value,
             "jwks": msgspec.json.encode(client.jwks).decode(),

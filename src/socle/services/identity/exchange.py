@@ -54,7 +54,7 @@ async def exchange(
     certificate: bytes | None,
     read_subject_token: Callable[[str], Awaitable[dict[str, Any]]],
 ) -> TokenResponse:
-    """A token for the API ``audience`` (by default this base), bound to ``certificate``. Raises ``OAuthError``.
+    """A token for the APIs of this base that ``scope`` names, bound to ``certificate``. Raises ``OAuthError``.
 
     ``read_subject_token`` verifies a Pro Santé Connect access token, of this provider or of the national one.
     """
@@ -83,6 +83,13 @@ async def exchange(
             Text("Une portée n'est pas accordée à ce client.", "A scope is not granted to this client."),
             requirement=_REQUIREMENT,
         )
+    audience = api_audience(provider)
+    if form.get("audience") not in {None, "", audience}:
+        raise OAuthError(
+            "invalid_target",
+            Text("Ce serveur ne donne de jetons que pour ses API.", "This server gives tokens for its own APIs alone."),
+            requirement="RFC 8693 §2.2.2",
+        )
     subject = await read_subject_token(form.get("subject_token", ""))
     if subject.get("azp") != client.client_id or "cnf" in subject:
         raise invalid_grant(
@@ -96,7 +103,7 @@ async def exchange(
     claims = {
         "iss": provider.issuer,
         "sub": subject["sub"],
-        "aud": form.get("audience") or api_audience(provider),
+        "aud": audience,
         "azp": client.client_id,
         "typ": "Bearer",
         "iat": now,

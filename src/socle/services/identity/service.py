@@ -29,9 +29,10 @@ from socle.services.identity.keys import KeyRing
 from socle.services.identity.personas import Personas, pivot_claims
 from socle.services.identity.provider import Provider
 from socle.services.identity.relying_party import Upstream, national_psc
+from socle.services.identity.scopes import scope_for
 from socle.services.identity.sessions import Sessions
 from socle.services.identity.situation import Context, actor_of, read_context
-from socle.standards.errors import InvalidContent, NotAuthenticated, NotFound, Text
+from socle.standards.errors import Forbidden, InvalidContent, NotAuthenticated, NotFound, Text
 from socle.standards.ids.ins import Ins
 from socle.standards.ids.traits import FRANCE, Traits
 
@@ -93,15 +94,19 @@ class IdentityService:
     async def verify_access_token(
         self, token: str, *, work_situation: str | None = None, certificate: bytes | None = None
     ) -> Actor:
-        """The professional behind a Pro Santé Connect access token, or behind a token exchanged for one.
+        """The professional behind a Pro Santé Connect access token.
 
         ``work_situation`` chooses the exercise (see ``situation.Context``); ``certificate`` is the TLS client's (DER),
-        required by a bound token. Raises ``NotAuthenticated`` or ``Forbidden``.
+        required by a bound token. Raises ``NotAuthenticated`` or ``Forbidden``: the latter for a token obtained by
+        exchange, which opens the doors of ``scopes.DOORS`` alone.
         """
-        return await self._verify(token, Context(work_situation=work_situation or ""), certificate)
+        return await self._verify(token, Context(work_situation=work_situation or ""), certificate, scope=None)
 
     async def authenticate(self, request: Request) -> Actor:
-        """The professional behind the bearer token of ``request``, in the context that its headers give."""
+        """The professional behind the bearer token of ``request``, in the context that its headers give.
+
+        A token obtained by exchange must have the scope of this door. Raises ``NotAuthenticated`` or ``Forbidden``.
+        """
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise NotAuthenticated(
@@ -110,10 +115,13 @@ class IdentityService:
                 remedy=Text("Envoyez Authorization: Bearer <jeton>.", "Send Authorization: Bearer <token>."),
                 requirement="RFC 6750 §2.1",
             )
+        scope = scope_for(request.method, request.url.path)
         origin = request.client.host if request.client is not None else ""
-        return await self._verify(token, read_context(request.headers), certificate_of(request), origin)
+        return await self._verify(token, read_context(request.headers), certificate_of(request), scope, origin)
 
-    async def _verify(self, token: str, context: Context, certificate: bytes | None, origin: str = "") -> Actor:
+    async def _verify(
+        self, token: str, context: Context, certificate: bytes | None, scope: str | None, origin: str = ""
+    ) -> Actor:
         claims = await self._believe(token)
         audience = claims.get("aud")
         named = {audience} if isinstance(audience, str) else set(audience or ())
@@ -125,7 +133,11 @@ class IdentityService:
                 "The token is bound to another client certificate.",
                 requirement="RFC 8705 §3",
             )
-        if "cnf" not in claims and "scope_all" not in str(claims.get("scope", "")).split():
+        granted = str(claims.get("scope", "")).split()
+        if self.base.settings.base_url in named:
+            if scope not in granted:
+                raise _insufficient(scope)
+        elif "scope_all" not in granted:
             raise invalid_token("Le jeton n'a pas la portée scope_all.", "The token lacks scope_all.")
         professional = await self._professional_of(token, claims)
         act = claims.get("act") or {}
@@ -239,3 +251,13 @@ class IdentityService:
         return await self.psc.grants.grant_directly(
             SANDBOX_CLIENT, session, scope="openid scope_all", acr=PSC.acr_values[0]
         )
+
+
+def _insufficient(scope: str | None) -> Forbidden:
+    what = scope or "–"
+    return Forbidden(
+        "insufficient_scope",
+        Text(f"Le jeton n'a pas la portée de cette porte : {what}.", f"The token lacks this door's scope: {what}."),
+        remedy=Text("Échangez le jeton avec cette portée.", "Exchange the token with this scope."),
+        requirement="RFC 6750 §3.1",
+    )
