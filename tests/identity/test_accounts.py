@@ -184,6 +184,31 @@ async def test_a_forged_form_changes_nothing(http: Any, holder: Holder, read_hid
     assert (await holder.log_in(PASSWORD)).login == LOGIN
 
 
+async def test_means_of_login_change_after_a_fresh_proof_alone(
+    http: Any, holder: Holder, identity: IdentityService, read_hidden: Any
+) -> None:
+    await _log_in(http, read_hidden, PASSWORD, holder.shown())
+    here = "/connexion/compte/citoyen"
+    csrf = read_hidden((await http.get(here)).text)
+    assert (await http.post("/connexion/cle/citoyen/options", json={})).status_code == 200
+    holder.clock.move(timedelta(minutes=5, seconds=1))
+    page = await http.get(here)
+    assert page.status_code == 200
+    assert "csrf" not in page.text
+    [proof] = re.findall(r'class="button" href="([^"]+)"', page.text)
+    form = csrf | {"current": PASSWORD, "password": NEW, "passkey": "AA"}
+    for act in ("motdepasse", "telephone", "cle"):
+        answer = await http.post(f"{here}/{act}", data=form)
+        assert (answer.status_code, "plus de cinq minutes" in answer.text) == (403, True)
+    for act in ("options", "ajout"):
+        assert (await http.post(f"/connexion/cle/citoyen/{act}", json={})).status_code == 403
+    form = read_hidden((await http.get(proof.replace("&amp;", "&"))).text) | {"login": LOGIN, "password": PASSWORD}
+    await http.post("/connexion/motdepasse", data=form)
+    form = read_hidden((await http.get("/connexion/code")).text) | {"code": holder.shown()}
+    assert (await http.post("/connexion/code", data=form)).headers["location"] == here
+    assert (await http.post("/connexion/cle/citoyen/options", json={})).status_code == 200
+
+
 async def test_every_login_and_every_wrong_proof_leaves_a_trace_in_the_holder_s_own_record(
     http: Any, holder: Holder, identity: IdentityService, read_hidden: Any
 ) -> None:

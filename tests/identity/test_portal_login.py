@@ -142,6 +142,24 @@ async def test_a_fictitious_citizen_logs_in_by_franceconnect_into_her_own_record
     assert (login.actor.kind, login.ins, login.actor.patient) == (ActorKind.PATIENT, JEANNE.ins, JEANNE.ins)
 
 
+async def test_a_provider_that_asks_nothing_again_gives_no_fresh_proof(
+    http: Any, identity: IdentityService, read_hidden: Any, clock: Any
+) -> None:
+    await identity.personas.add([JEANNE])
+    await log_citizen_in(http, read_hidden)
+    assert (await http.post("/connexion/cle/citoyen/options", json={})).status_code == 200
+    clock.move(timedelta(minutes=6))
+    page = await follow(http, await http.get("/connexion/vers/franceconnect"))
+    assert page.headers["location"] == "/espace"
+    assert (await http.post("/connexion/cle/citoyen/options", json={})).status_code == 403
+    [proof] = re.findall(r'class="button" href="([^"]+)"', (await http.get("/connexion/compte/citoyen")).text)
+    page = await follow(http, await http.get(proof.replace("&amp;", "&")))
+    form = read_hidden(page.text) | {"subject": JEANNE.subject}
+    page = await follow(http, await http.post("/franceconnect/api/v2/personne", data=form))
+    assert "passkey-add" in page.text
+    assert (await http.post("/connexion/cle/citoyen/options", json={})).status_code == 200
+
+
 async def test_a_letter_s_code_opens_an_account_with_two_factors(
     http: Any, identity: IdentityService, read_hidden: Any, clock: Any
 ) -> None:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from importlib import resources
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -14,14 +15,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from socle.platform.web import json_response, problem, read_body
-from socle.services.identity.domain import Account
+from socle.services.identity.domain import FRANCECONNECT, Account
 from socle.services.identity.local_login import HOME, Handler, kind_of, read_space
 from socle.services.identity.login_steps import Steps
 from socle.services.identity.oidc import read_form
 from socle.services.identity.pages import clear_cookie, origin_of, read_cookie, redirect, render, set_cookie
 from socle.services.identity.passkeys import Passkeys
 from socle.services.identity.service import IdentityService
-from socle.services.identity.sessions import Space
+from socle.services.identity.sessions import Session, Space
 from socle.standards.errors import Forbidden, MalformedInput, SocleError, Text
 
 _CHALLENGE: Final = "passkey"
@@ -52,30 +53,46 @@ class AccountPages:
             Route("/connexion/cle/{space}/ajout", self._json(self._add_passkey), methods=["POST"]),
         ]
 
-    async def _logged_in(self, request: Request) -> tuple[Space, Account, str]:
+    async def _logged_in(self, request: Request) -> tuple[Space, Account, Session]:
         space = read_space(request.path_params["space"])
         kind_of(space)
         session = await self._service.sessions.find(request, space)
         if session is None:
             raise Forbidden("NotLoggedIn", Text("Connectez-vous d'abord.", "Log in first."))
-        return space, await self._accounts.find(UUID(session.subject)), session.csrf
+        return space, await self._accounts.find(UUID(session.subject)), session
+
+    async def _proven(self, request: Request) -> tuple[Space, Account, Session]:
+        """Who logged in a moment ago: a browser left open, or a stolen cookie, changes no means of login."""
+        space, account, session = await self._logged_in(request)
+        if not self._service.sessions.is_fresh(session):
+            raise Forbidden(
+                "FreshProofNeeded",
+                Text("Vous vous êtes connecté il y a plus de cinq minutes.", "You logged in over five minutes ago."),
+                remedy=Text("Prouvez à nouveau qui vous êtes.", "Prove again who you are."),
+            )
+        return space, account, session
 
     async def _posted(self, request: Request) -> tuple[Space, Account, dict[str, str]]:
-        space, account, csrf = await self._logged_in(request)
+        space, account, session = await self._logged_in(request)
         form = await read_form(request)
-        if not secrets.compare_digest(form.get("csrf", "").encode(), csrf.encode()):
+        if not secrets.compare_digest(form.get("csrf", "").encode(), session.csrf.encode()):
             raise Forbidden("FormExpired", Text("Ce formulaire a expiré.", "This form has expired."))
+        await self._proven(request)
         return space, account, form
 
     async def _show(self, request: Request, *, refusal: SocleError | None = None) -> Response:
-        space, account, csrf = await self._logged_in(request)
+        space, account, session = await self._logged_in(request)
+        here = f"/connexion/compte/{space.value}"
+        way = {"retour": here, "preuve": "oui"} if session.id_token else {"retour": here, "espace": space.value}
         return render(
             request,
             "account.html",
             status=refusal.http_status if refusal is not None else 200,
             account=account,
             passkeys=await self._passkeys.list(account.id),
-            csrf=csrf,
+            csrf=session.csrf,
+            is_fresh=self._service.sessions.is_fresh(session),
+            proof=f"/connexion{f'/vers/{FRANCECONNECT.name}' if session.id_token else ''}?{urlencode(way)}",
             space=space.value,
             back=HOME[space],
             refusal=refusal,
@@ -131,7 +148,7 @@ class AccountPages:
         return self._with_challenge(options, kept)
 
     async def _offer_passkey(self, request: Request) -> Response:
-        _, account, _ = await self._logged_in(request)
+        _, account, _ = await self._proven(request)
         options, kept = await self._passkeys.offer_registration(account)
         return self._with_challenge(options, kept)
 
@@ -151,7 +168,7 @@ class AccountPages:
         return response
 
     async def _add_passkey(self, request: Request) -> Response:
-        _, account, _ = await self._logged_in(request)
+        _, account, _ = await self._proven(request)
         answer = await _read_object(request)
         kept = read_cookie(request, self._settings, _CHALLENGE)
         await self._passkeys.register(account, answer, kept, str(answer.get("name", "")))

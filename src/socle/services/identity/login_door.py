@@ -81,7 +81,8 @@ class LoginDoor:
     async def _leave(self, request: Request) -> Response:
         upstream = self._upstream(request)
         space = Space.PROFESSIONAL if upstream.realm is PSC else Space.CITIZEN
-        address, kept = await upstream.start(read_back(request.query_params.get("retour", ""), space))
+        back = read_back(request.query_params.get("retour", ""), space)
+        address, kept = await upstream.start(back, prompt="login" if "preuve" in request.query_params else "")
         response = redirect(address)
         set_cookie(response, self._settings, _PENDING, kept, max_age_s=900)
         return response

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+from joserfc import jws
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,6 +27,8 @@ QUERIES = Queries("socle.services.identity")
 
 _LONGEST: Final = timedelta(hours=4)
 _IDLE: Final = timedelta(minutes=30)
+#: How long a login is proof enough to change what is logged in with.
+_FRESH: Final = timedelta(minutes=5)
 
 
 class Space(StrEnum):
@@ -120,6 +123,14 @@ class Sessions:
             return None
         return Session(**(dict(row) | {"space": space}))
 
+    def is_fresh(self, session: Session) -> bool:
+        """Whether whoever logged in gave every proof within the last five minutes.
+
+        A provider answers without asking the person again while its own session lives: it counts from ``auth_time``.
+        """
+        age_s = self._base.clock().timestamp() - _proven_at(session)
+        return age_s <= _FRESH.total_seconds()
+
     async def act_as(self, request: Request, space: Space, acting: str) -> None:
         """Remembers as what this login acts from now on."""
         async with self._base.database.connection() as connection:
@@ -146,3 +157,12 @@ class Sessions:
         """Closes the sessions opened under a provider's session; returns how many."""
         async with self._base.database.connection() as connection:
             return await QUERIES["close_sessions_of_upstream"].execute(connection, upstream_sid=upstream_sid)
+
+
+def _proven_at(session: Session) -> float:
+    """When the person last proved who they are (seconds); 0 where the provider does not say."""
+    if not session.id_token:
+        return session.started_at.timestamp()
+    claims = msgspec.json.decode(jws.extract_compact(session.id_token.encode()).payload, type=dict[str, Any])
+    auth_time = claims.get("auth_time")
+    return auth_time if isinstance(auth_time, int) else 0
