@@ -39,11 +39,11 @@ from socle.standards.xds.names import (
 )
 from socle.standards.xml import parse
 
-#: What stands for a character that a text or an attribute cannot carry as it is.
+#: What stands for a character that a text or an attribute cannot carry as it is, "&" apart.
 _REFERENCES: Final = {
-    "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;",
+    "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;",
 }  # fmt: skip
-_SPECIAL: Final = re.compile('[&<>"\x00-\x1f\ufffe\uffff]')
+_SPECIAL: Final = re.compile('[<>"\x00-\x1f\ufffe\uffff]')
 #: What is around the value of an external identifier.
 _IDENTIFIED: Final = {
     scheme: (
@@ -263,6 +263,8 @@ def _localized(text: str) -> str:
 
 
 def _escape(text: str) -> str:
+    if "&" in text:  # as in every name and identifier of HL7 v2
+        text = text.replace("&", "&amp;")
     return _SPECIAL.sub(_reference, text) if _SPECIAL.search(text) else text
 
 
