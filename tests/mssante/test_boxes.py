@@ -12,7 +12,7 @@ from socle.platform.base import Base
 from socle.services.mssante.domain import Envelope, Mailbox, MailboxKind, MailboxState, Origin, Recipient
 from socle.services.mssante.mailroom import FlagChange
 from socle.services.mssante.service import BASE_ACTOR, MssanteService
-from socle.standards.errors import Conflict, Forbidden, NotFound, SocleError
+from socle.standards.errors import Conflict, Forbidden, NotFound, SocleError, TooLarge
 from socle.standards.ids.ins import OID_NIR_TEST, Ins
 from socle.standards.mail.address import parse_address
 from socle.standards.mail.notices import DeliveryReport, read_notice
@@ -282,3 +282,12 @@ async def test_folders_are_created_renamed_and_deleted_with_what_they_hold(servi
 async def test_a_name_that_no_box_may_have_is_refused(service: MssanteService, local: str) -> None:
     with pytest.raises(SocleError):
         await service.create(BASE_ACTOR, a_box(local))
+
+
+async def test_appends_at_the_same_time_do_not_pass_the_quota_together(service: MssanteService) -> None:
+    paul = await service.create(BASE_ACTOR, a_box("paul", quota_bytes=2 * len(a_message())))
+    done = await asyncio.gather(
+        *(service.rooms.append(paul.key, "INBOX", a_message()) for _ in range(8)), return_exceptions=True
+    )
+    assert len([one for one in done if isinstance(one, TooLarge)]) == 6
+    assert (await service.rooms.quota(paul.key))[0] <= paul.quota_bytes

@@ -202,8 +202,10 @@ class Mailroom:
         new = await new_message(self._base.objects.rings, key, stored, message, summary, mail, when)
         new = msgspec.structs.replace(new, flags=known_flags(flags))
         async with self._base.database.transaction() as connection:
+            room_bytes = await _lock_room(connection, key)
             folder = await _folder(connection, key, name)
-            await _refuse_over_quota(connection, key, len(message))
+            if len(message) > room_bytes:
+                raise _over_quota()
             uids = await add_messages(connection, [(key, folder.id, new)])
             await _wake(connection, key, folder.id)
         return Placed(folder.uid_validity, (), (uids[0],))
@@ -211,13 +213,14 @@ class Mailroom:
     async def copy(self, key: UUID, folder_id: int, uids: Sequence[int], name: str, *, move: bool = False) -> Placed:
         """Copies (or moves) messages into the folder ``name``, all or none. Raises ``NotFound``, ``TooLarge``."""
         async with self._base.database.transaction() as connection:
+            room_bytes = await _lock_room(connection, key)
             target = await _folder(connection, key, name)
             # Locks in one order, whichever way messages travel.
             for number in sorted({folder_id, target.id} if move else {target.id}):
                 await QUERIES["next_modseq"].row(connection, mailbox_key=key, folder_id=number)
             rows = await QUERIES["copy_rows"].rows(connection, mailbox_key=key, folder_id=folder_id, uids=uids)
-            if not move:
-                await _refuse_over_quota(connection, key, sum(row["size_bytes"] for row in rows))
+            if not move and sum(row["size_bytes"] for row in rows) > room_bytes:
+                raise _over_quota()
             targets = [(key, target.id, _copy_of(row)) for row in rows]
             placed = await add_messages(connection, targets) if targets else {}
             sources = tuple(row["uid"] for row in rows)
@@ -343,10 +346,14 @@ async def _folder(connection: Connection, key: UUID, name: str) -> Folder:
     return folder
 
 
-async def _refuse_over_quota(connection: Connection, key: UUID, added: int) -> None:
-    row = await QUERIES["find_mailbox_by_key"].row(connection, mailbox_key=key)
-    if row is None or row["used_bytes"] + added > row["quota_bytes"]:
-        raise TooLarge("MSSOverQuota", Text("La boîte est pleine.", "The mailbox is full."))
+async def _lock_room(connection: Connection, key: UUID) -> int:
+    """The bytes that the box still takes, while others who add wait. First of all locks, as in delivery."""
+    row = await QUERIES["lock_room"].row(connection, mailbox_key=key)
+    return row["quota_bytes"] - row["used_bytes"] if row is not None else 0
+
+
+def _over_quota() -> TooLarge:
+    return TooLarge("MSSOverQuota", Text("La boîte est pleine.", "The mailbox is full."))
 
 
 async def _wake(connection: Connection, key: UUID, folder_id: int) -> None:

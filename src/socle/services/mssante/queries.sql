@@ -31,6 +31,10 @@ SELECT mailbox_key, address FROM mss_mailbox WHERE address = ANY(:addresses::tex
 -- One box, locked until the end of the transaction.
 SELECT * FROM mss_mailbox WHERE address = :address FOR UPDATE;
 
+-- name: lock_room
+-- What a box holds and may hold, until the end of the transaction.
+SELECT used_bytes, quota_bytes FROM mss_mailbox WHERE mailbox_key = :mailbox_key FOR NO KEY UPDATE;
+
 -- name: lock_mailboxes
 -- Boxes that take mail in a batch, locked in one order.
 SELECT * FROM mss_mailbox WHERE address = ANY(:addresses::text[]) ORDER BY mailbox_key FOR NO KEY UPDATE;
