@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlparse
@@ -72,27 +73,15 @@ class FileObjects:
         await asyncio.to_thread(self._write_all, objects)
 
     def _write_all(self, objects: Mapping[str, bytes]) -> None:
-        paths = {self._root / path: content for path, content in objects.items()}
-        directories = {path.parent for path in paths}
+        folders = {path.rpartition("/")[0] for path in objects}
+        directories = [self._root / folder for folder in folders]
         for directory in directories:
             if not directory.exists():
                 self._make_directory(directory)
-        for path, content in paths.items():
-            self._write(path, content)
+        for path, content in objects.items():
+            _write(f"{self._root}/{path}", content)
         for directory in directories:
             _sync_directory(directory)
-
-    def _write(self, path: Path, content: bytes) -> None:
-        temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
 
     def _make_directory(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -120,6 +109,27 @@ class FileObjects:
         for path in self._root.glob("??/*/*"):
             if not path.name.startswith("."):
                 yield StoredObject(str(path.relative_to(self._root)), now - path.stat().st_mtime)
+
+
+def _write(path: str, content: bytes) -> None:
+    """Puts ``content`` at ``path`` whole or not at all, on disk but for its directory entry."""
+    folder, _, name = path.rpartition("/")
+    temporary = f"{folder}/.{name}.{secrets.token_hex(4)}"
+    try:
+        # Unbuffered: the bytes go to the kernel in one call, as they are.
+        with open(temporary, "xb", buffering=0) as file:
+            _write_whole(file, content)
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _write_whole(file: FileIO, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _sync_directory(directory: Path) -> None:

@@ -50,7 +50,8 @@ class Usage(StrEnum):
 
 
 class _Chain(msgspec.Struct, frozen=True):
-    certificates: tuple[x509.Certificate, ...]
+    #: Issuer and serial number of each certificate below the anchor.
+    links: tuple[tuple[x509.Name, int], ...]
     not_before: datetime
     not_after: datetime
     holder: Holder
@@ -147,7 +148,7 @@ class TrustStore:
                 ),
             ) from error
         return _Chain(
-            chain,
+            tuple((link.issuer, link.serial_number) for link in chain[:-1]),
             max(link.not_valid_before_utc for link in chain),
             min(link.not_valid_after_utc for link in chain),
             read_holder(certificate),
@@ -155,8 +156,8 @@ class TrustStore:
 
     def _refuse_revoked(self, chain: _Chain, at: datetime) -> None:
         self._reload_changed_lists()
-        for link in chain.certificates[:-1]:
-            revoked = self._crls.get(link.issuer)
+        for issuer, serial in chain.links:
+            revoked = self._crls.get(issuer)
             if revoked is None or (revoked.next_update is not None and revoked.next_update < at):
                 raise _refusal(
                     "CertificateStatusUnknown",
@@ -164,11 +165,11 @@ class TrustStore:
                     "The revocation list of the authority is missing or out of date.",
                     remedy=Text("Mettez à jour les CRL.", "Update the CRLs."),
                 )
-            if link.serial_number in revoked.serials:
+            if serial in revoked.serials:
                 raise _refusal(
                     "CertificateRevoked",
-                    f"Le certificat {link.serial_number:x} est révoqué.",
-                    f"The certificate {link.serial_number:x} is revoked.",
+                    f"Le certificat {serial:x} est révoqué.",
+                    f"The certificate {serial:x} is revoked.",
                     remedy=Text("Utilisez un certificat en cours de validité.", "Use a certificate that is valid."),
                 )
 

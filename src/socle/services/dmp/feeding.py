@@ -20,6 +20,7 @@ from socle.services.dmp.domain import Door, FolderFilter, Function, NoticeKind, 
 from socle.services.dmp.errors import conflict, invalid, refusal
 from socle.services.dmp.keys import to_uuid, token, type_key
 from socle.services.dmp.lineage import with_effective_visibility
+from socle.services.dmp.record_store import Found
 from socle.services.dmp.rules import (
     DocumentFacts,
     Refused,
@@ -62,11 +63,13 @@ async def submit(
         verdicts, remarks = await _judge(ctx, prepared)
         prepared = msgspec.structs.replace(prepared, warnings=(*prepared.warnings, *remarks))
         async with ctx.base.database.connection() as connection:
-            await _require_feedable(ctx, connection, attempt, submission.submission_set)
+            found = await _require_feedable(ctx, connection, attempt, actor, submission.submission_set)
         addresses = await _put_contents(ctx, key, prepared)
         async with ctx.base.database.transaction() as connection:
-            touches = bool(prepared.outside)
-            visit = await ctx.visit(connection, attempt, Function.FEED, actor, ins, for_change=touches)
+            if prepared.outside:
+                visit = await ctx.visit(connection, attempt, Function.FEED, actor, ins, for_change=True)
+            else:
+                visit = ctx.admit(found, Function.FEED, actor, ins)
             _check_deposit(visit, prepared)
             prepared = msgspec.structs.replace(
                 prepared, documents=tuple(_hidden_as_asked(visit, entry) for entry in prepared.documents)
@@ -121,20 +124,21 @@ async def _judge(ctx: DmpContext, prepared: Prepared) -> tuple[dict[str, bytes],
 
 
 async def _require_feedable(
-    ctx: DmpContext, connection: Connection, attempt: Attempt, submission_set: SubmissionSet
-) -> None:
-    """Refuses before anything is stored; the transaction decides again, with the record locked."""
+    ctx: DmpContext, connection: Connection, attempt: Attempt, actor: Actor, submission_set: SubmissionSet
+) -> Found:
+    """The record and what it says of ``actor``; refuses before anything is stored what no right would allow."""
     ins, location = submission_set.patient_id, f"{submission_set.entry_uuid}/patientId"
     key = patient_key(ins)
-    state = await record_store.state_of(connection, key)
-    if state not in {RecordState.ACTIVE, RecordState.CLOSED}:
+    found = await record_store.find_record(connection, key, actor)
+    if found is None or found.record.state not in {RecordState.ACTIVE, RecordState.CLOSED}:
         raise refusal("record-unknown", location=location)
     attempt.patient_key = key
-    if state is RecordState.CLOSED:
+    if found.record.state is RecordState.CLOSED:
         raise refusal("record-closed", location=location)
     identity = await ctx.identities.find(connection, ins)
     if identity is None or identity.sendable_ins != ins:
         raise refusal("identity-not-qualified", location=location)
+    return found
 
 
 async def _put_contents(ctx: DmpContext, key: UUID, prepared: Prepared) -> dict[str, str]:
@@ -330,15 +334,16 @@ async def register(connection: Connection, visit: Visit, registration: Registrat
     """Writes everything that the submission holds and changes."""
     prepared, at = registration.prepared, visit.now
     owners = owner_ids(visit.actor)
-    await store.add_set(connection, visit.key, prepared.submission_set, owners, at, door.value)
     if registration.changed:
         await store.change_entries(connection, visit.key, registration.changed)
-    if registration.new:
-        await store.add_entries(connection, visit.key, registration.new)
-    if prepared.folders:
-        await store.add_folders(connection, visit.key, prepared.folders, owners, at)
-    if prepared.associations:
-        await store.add_associations(connection, visit.key, prepared.associations, at)
+    await store.add_objects(
+        connection,
+        visit.key,
+        sets=[store.set_row(visit.key, prepared.submission_set, owners, at, door.value)],
+        entries=[store.entry_row(visit.key, stored) for stored in registration.new],
+        folders=[store.folder_row(visit.key, folder, owners, at) for folder in prepared.folders],
+        associations=[store.association_row(visit.key, link, at) for link in prepared.associations],
+    )
 
 
 async def _tell_of_documents(ctx: DmpContext, connection: Connection, visit: Visit, registration: Registration) -> None:

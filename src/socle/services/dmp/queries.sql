@@ -1,7 +1,3 @@
--- name: record_state
--- Whether a record is open, without locking it.
-SELECT state FROM dmp_record WHERE patient_key = :patient_key;
-
 -- name: lock_record
 -- Makes changes of one record wait for each other.
 SELECT merged_into FROM dmp_record WHERE patient_key = :patient_key FOR UPDATE;
@@ -161,33 +157,16 @@ ON CONFLICT (locator) DO NOTHING RETURNING locator;
 -- Whose identifiers these are.
 SELECT locator, patient_key FROM dmp_locator WHERE locator = ANY (:locators::uuid[]);
 
--- name: add_submission_set
--- One submission set.
-INSERT INTO dmp_submission_set (patient_key, entry_uuid, unique_id, status, owner_ids, tokens, author_person,
-    submission_time, title, registered_at, door, metadata)
-VALUES (:patient_key, :entry_uuid, :unique_id, :status, :owner_ids, :tokens, :author_person, :submission_time, :title,
-    :registered_at, :door, :metadata);
-
--- name: add_entry
--- One version of one document.
-INSERT INTO dmp_entry (patient_key, entry_uuid, logical_id, lineage, unique_id, version, is_latest, status, visibility,
-    announced_at, owner_ids, type_token, tokens, author_persons, creation_time, service_start, service_stop, title,
-    registered_at, submission_set, object_address, metadata, verdict)
-VALUES (:patient_key, :entry_uuid, :logical_id, :lineage, :unique_id, :version, true, :status, :visibility,
-    :announced_at, :owner_ids, :type_token, :tokens, :author_persons, :creation_time, :service_start, :service_stop,
-    :title, :registered_at, :submission_set, :object_address, :metadata, :verdict);
-
--- name: add_folder
--- One folder.
-INSERT INTO dmp_folder (patient_key, entry_uuid, logical_id, unique_id, status, owner_ids, tokens, title,
-    registered_at, metadata)
-VALUES (:patient_key, :entry_uuid, :logical_id, :unique_id, :status, :owner_ids, :tokens, :title, :registered_at,
-    :metadata);
-
--- name: add_association
--- One link.
-INSERT INTO dmp_association (patient_key, source, association_uuid, target, type, registered_at, metadata)
-VALUES (:patient_key, :source, :association_uuid, :target, :type, :registered_at, :metadata);
+-- name: add_objects
+-- All that one submission adds to one record, as rows of the four tables of registry objects.
+WITH submitted AS (
+    INSERT INTO dmp_submission_set SELECT * FROM unnest(:sets::dmp_submission_set[]) WHERE patient_key = :patient_key
+), filed AS (
+    INSERT INTO dmp_folder SELECT * FROM unnest(:folders::dmp_folder[]) WHERE patient_key = :patient_key
+), linked AS (
+    INSERT INTO dmp_association SELECT * FROM unnest(:associations::dmp_association[]) WHERE patient_key = :patient_key
+)
+INSERT INTO dmp_entry SELECT * FROM unnest(:entries::dmp_entry[]) WHERE patient_key = :patient_key;
 
 -- name: whole_entries
 -- Document versions named by a submission that a caller sees.

@@ -65,12 +65,6 @@ async def rights_version(connection: Connection, patient_key: UUID) -> int:
     return -1 if row is None else int(row["rights_version"])
 
 
-async def state_of(connection: Connection, patient_key: UUID) -> RecordState:
-    """The state of a record at this moment, without a lock."""
-    row = await QUERIES["record_state"].row(connection, patient_key=patient_key)
-    return RecordState.NONE if row is None else RecordState(row["state"])
-
-
 async def add_record(connection: Connection, record: Record) -> bool:
     """Stores a new record; ``False`` if there is one already."""
     return await QUERIES["add_record"].execute(connection, **_new_record(record)) == 1

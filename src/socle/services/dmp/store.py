@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -27,6 +27,9 @@ _encode = msgspec.msgpack.encode
 SHORT: Final = {status: status.value.rpartition(":")[2] for status in Status}
 _STATUS = {short: status for status, short in SHORT.items()}
 _NO_UUID: Final = UUID(int=0)
+
+#: A whole row of a table of registry objects, by column.
+Row: TypeAlias = Mapping[str, object]
 
 
 class StoredEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,110 +65,103 @@ async def find_owners(connection: Connection, identifiers: Iterable[str]) -> set
     return {row["patient_key"] for row in rows}
 
 
-async def add_set(
+async def add_objects(
     connection: Connection,
     patient_key: UUID,
-    submission_set: SubmissionSet,
-    owner_ids: frozenset[str],
-    at: datetime,
-    door: str,
+    *,
+    sets: Sequence[Row],
+    entries: Sequence[Row] = (),
+    folders: Sequence[Row] = (),
+    associations: Sequence[Row] = (),
 ) -> None:
-    """Stores a submission set."""
-    codes = (submission_set.content_type_code,)
-    await QUERIES["add_submission_set"].execute(
+    """Stores all that a submission adds to one record, in one round trip."""
+    await QUERIES["add_objects"].execute(
         connection,
         patient_key=patient_key,
-        entry_uuid=to_uuid(submission_set.entry_uuid),
-        unique_id=submission_set.unique_id,
-        status=SHORT[submission_set.status],
-        owner_ids=sorted(owner_ids),
-        tokens=[*code_tokens("content", codes), token("source", submission_set.source_id)],
-        author_person=submission_set.author.person,
-        submission_time=dtm_floor(submission_set.submission_time) or "",
-        title=submission_set.title,
-        registered_at=at,
-        door=door,
-        metadata=_encode(submission_set),
+        sets=sets,
+        entries=entries,
+        folders=folders,
+        associations=associations,
     )
 
 
-async def add_entries(connection: Connection, patient_key: UUID, entries: Sequence[StoredEntry]) -> None:
-    """Stores document versions in one round trip."""
-    await QUERIES["add_entry"].execute_many(
-        connection,
-        [
-            {
-                "patient_key": patient_key,
-                "entry_uuid": stored.uuid,
-                "logical_id": stored.logical_id,
-                "lineage": stored.lineage,
-                "unique_id": stored.entry.unique_id,
-                "version": stored.entry.version,
-                "status": SHORT[stored.entry.status],
-                "visibility": stored.facts.visibility,
-                "announced_at": stored.facts.announced_at,
-                "owner_ids": sorted(stored.facts.owner_ids),
-                "type_token": stored.type_token,
-                "tokens": entry_tokens(stored.entry),
-                "author_persons": [author.person for author in stored.entry.authors],
-                "creation_time": dtm_floor(stored.entry.creation_time),
-                "service_start": dtm_floor(stored.entry.service_start_time),
-                "service_stop": dtm_floor(stored.entry.service_stop_time),
-                "title": stored.entry.title,
-                "registered_at": stored.registered_at,
-                "submission_set": stored.submission_set,
-                "object_address": stored.object_address,
-                "metadata": _encode(stored.entry),
-                "verdict": stored.verdict,
-            }
-            for stored in entries
-        ],
-    )
+def set_row(
+    patient_key: UUID, submission_set: SubmissionSet, owner_ids: frozenset[str], at: datetime, door: str
+) -> Row:
+    """A submission set as a row of ``dmp_submission_set``."""
+    codes = (submission_set.content_type_code,)
+    return {
+        "patient_key": patient_key,
+        "entry_uuid": to_uuid(submission_set.entry_uuid),
+        "unique_id": submission_set.unique_id,
+        "status": SHORT[submission_set.status],
+        "owner_ids": sorted(owner_ids),
+        "tokens": [*code_tokens("content", codes), token("source", submission_set.source_id)],
+        "author_person": submission_set.author.person,
+        "submission_time": dtm_floor(submission_set.submission_time) or "",
+        "title": submission_set.title,
+        "registered_at": at,
+        "door": door,
+        "metadata": _encode(submission_set),
+    }
 
 
-async def add_folders(
-    connection: Connection, patient_key: UUID, folders: Sequence[Folder], owner_ids: frozenset[str], at: datetime
-) -> None:
-    """Stores folders."""
-    await QUERIES["add_folder"].execute_many(
-        connection,
-        [
-            {
-                "patient_key": patient_key,
-                "entry_uuid": to_uuid(folder.entry_uuid),
-                "logical_id": to_uuid(folder.logical_id),
-                "unique_id": folder.unique_id,
-                "status": SHORT[folder.status],
-                "owner_ids": sorted(owner_ids),
-                "tokens": code_tokens("folder", folder.codes),
-                "title": folder.title,
-                "registered_at": at,
-                "metadata": _encode(folder),
-            }
-            for folder in folders
-        ],
-    )
+def entry_row(patient_key: UUID, stored: StoredEntry) -> Row:
+    """A new, and so the newest, version of a document as a row of ``dmp_entry``."""
+    return {
+        "patient_key": patient_key,
+        "entry_uuid": stored.uuid,
+        "logical_id": stored.logical_id,
+        "lineage": stored.lineage,
+        "unique_id": stored.entry.unique_id,
+        "version": stored.entry.version,
+        "is_latest": True,
+        "status": SHORT[stored.entry.status],
+        "visibility": stored.facts.visibility,
+        "announced_at": stored.facts.announced_at,
+        "owner_ids": sorted(stored.facts.owner_ids),
+        "type_token": stored.type_token,
+        "tokens": entry_tokens(stored.entry),
+        "author_persons": [author.person for author in stored.entry.authors],
+        "creation_time": dtm_floor(stored.entry.creation_time),
+        "service_start": dtm_floor(stored.entry.service_start_time),
+        "service_stop": dtm_floor(stored.entry.service_stop_time),
+        "title": stored.entry.title,
+        "registered_at": stored.registered_at,
+        "submission_set": stored.submission_set,
+        "object_address": stored.object_address,
+        "metadata": _encode(stored.entry),
+        "verdict": stored.verdict,
+    }
 
 
-async def add_associations(
-    connection: Connection, patient_key: UUID, associations: Sequence[Association], at: datetime
-) -> None:
-    """Stores links in one round trip."""
-    await QUERIES["add_association"].execute_many(
-        connection,
-        [
-            {
-                "patient_key": patient_key,
-                "source": to_uuid(association.source),
-                "association_uuid": to_uuid(association.entry_uuid),
-                "target": to_uuid(association.target),
-                "type": association.type.rpartition(":")[2],
-                "registered_at": at,
-                "metadata": _encode(association),
-            }
-            for association in associations
-        ],
-    )
+def folder_row(patient_key: UUID, folder: Folder, owner_ids: frozenset[str], at: datetime) -> Row:
+    """A folder as a row of ``dmp_folder``."""
+    return {
+        "patient_key": patient_key,
+        "entry_uuid": to_uuid(folder.entry_uuid),
+        "logical_id": to_uuid(folder.logical_id),
+        "unique_id": folder.unique_id,
+        "status": SHORT[folder.status],
+        "owner_ids": sorted(owner_ids),
+        "tokens": code_tokens("folder", folder.codes),
+        "title": folder.title,
+        "registered_at": at,
+        "metadata": _encode(folder),
+    }
+
+
+def association_row(patient_key: UUID, association: Association, at: datetime) -> Row:
+    """A link as a row of ``dmp_association``."""
+    return {
+        "patient_key": patient_key,
+        "source": to_uuid(association.source),
+        "association_uuid": to_uuid(association.entry_uuid),
+        "target": to_uuid(association.target),
+        "type": association.type.rpartition(":")[2],
+        "registered_at": at,
+        "metadata": _encode(association),
+    }
 
 
 async def change_entries(connection: Connection, patient_key: UUID, entries: Sequence[StoredEntry]) -> None:
@@ -289,7 +285,7 @@ def with_patient(table: str, metadata: bytes, ins: Ins) -> bytes:
             return metadata
 
 
-async def put_rows(connection: Connection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+async def put_rows(connection: Connection, table: str, rows: Sequence[Row]) -> None:
     """Puts whole rows into one of the four tables of registry objects."""
     if rows:
         columns = list(rows[0])

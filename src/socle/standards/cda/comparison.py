@@ -16,7 +16,7 @@ import msgspec
 from socle.standards.cda import mapping
 from socle.standards.cda.datatypes import Moment
 from socle.standards.cda.document import CdaDocument, open_document
-from socle.standards.cda.header import Header, read_header
+from socle.standards.cda.header import Header, read_described
 from socle.standards.cda.mapping import FACILITY, START, STOP, sha1_of
 from socle.standards.errors import MalformedInput, Text
 from socle.standards.ids.ins import AUTHORITIES, Ins
@@ -101,7 +101,7 @@ def check_metadata(
     A feed is refused when one has severity ``REFUSAL``. Raises what ``open_document`` raises.
     """
     document = document or open_document(content)
-    facts = Facts(content, document, header or read_header(document))
+    facts = Facts(content, document, header or read_described(document))
     return [
         Discrepancy(
             attribute=rule.attribute,

@@ -267,13 +267,22 @@ def read_concept(element: etree._Element | None) -> Concept | None:
     """The ``CD`` in ``element``; ``None`` when the element itself is absent."""
     if element is None:
         return None
-    original = child(element, "originalText")
     get = element.get
-    return Concept(
+    concept = Concept(
         code=get("code", "").strip(),
         system=get("codeSystem", "").strip(),
         label=get("displayName", "").strip(),
         system_name=get("codeSystemName", ""),
+        null_flavor=get("nullFlavor", ""),
+    )
+    # Most codes have nothing inside.
+    return concept if len(element) == 0 else _with_content(concept, element)
+
+
+def _with_content(concept: Concept, element: etree._Element) -> Concept:
+    original = child(element, "originalText")
+    return msgspec.structs.replace(
+        concept,
         original_text=text_of(original),
         narrative=read_reference(original),
         translations=tuple(
@@ -284,7 +293,6 @@ def read_concept(element: etree._Element | None) -> Concept | None:
             for node in children(element, "qualifier")
             if (name := read_concept(child(node, "name"))) is not None
         ),
-        null_flavor=get("nullFlavor", ""),
     )
 
 
@@ -349,9 +357,10 @@ def read_address(element: etree._Element | None) -> Address:
         return Address()
     lines, parts = [], []
     for node in element.iterchildren(etree.Element):
-        name, text = etree.QName(node).localname, text_of(node)
+        text = text_of(node)
         if not text:
             continue
+        name = str(node.tag).rpartition("}")[2]
         if name == "streetAddressLine":
             lines.append(text)
         else:

@@ -244,15 +244,15 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     template_ids: tuple[TemplateId, ...]
     patient: Patient
     authors: tuple[Author, ...]
-    informants: tuple[Informant, ...]
-    custodian: Organization | None
-    recipients: tuple[Assigned, ...]
+    informants: tuple[Informant, ...] = ()
+    custodian: Organization | None = None
+    recipients: tuple[Assigned, ...] = ()
     legal_authenticator: Signatory | None
-    authenticators: tuple[Signatory, ...]
-    participants: tuple[Participant, ...]
-    orders: tuple[Order, ...]
+    authenticators: tuple[Signatory, ...] = ()
+    participants: tuple[Participant, ...] = ()
+    orders: tuple[Order, ...] = ()
     service_events: tuple[ServiceEvent, ...]
-    related_documents: tuple[RelatedDocument, ...]
+    related_documents: tuple[RelatedDocument, ...] = ()
     encounter: Encounter | None
 
     @property
@@ -288,6 +288,25 @@ def read_header(source: bytes | etree._Element | CdaDocument) -> Header:
     """
     document = source if isinstance(source, CdaDocument) else open_document(source)
     root = document.root
+    return msgspec.structs.replace(
+        read_described(document),
+        informants=tuple(_read_informant(node) for node in children(root, "informant")),
+        custodian=read_organization(child(root, "custodian", "assignedCustodian", "representedCustodianOrganization")),
+        recipients=tuple(_read_recipient(node) for node in children(root, "informationRecipient")),
+        authenticators=tuple(_read_signatory(node) for node in children(root, "authenticator")),
+        participants=tuple(_read_participant(node) for node in children(root, "participant")),
+        orders=tuple(_read_order(node) for node in children(root, "inFulfillmentOf")),
+        related_documents=tuple(
+            RelatedDocument(node.get("typeCode", ""), parent, value_of(child(node, "parentDocument", "versionNumber")))
+            for node in children(root, "relatedDocument")
+            if (parent := read_identifier(child(node, "parentDocument", "id"))) is not None
+        ),
+    )
+
+
+def read_described(document: CdaDocument) -> Header:
+    """The header as far as metadata tells of it: who else takes part and what else it relates to are left empty."""
+    root = document.root
     return Header(
         id=read_identifier(child(root, "id")),
         set_id=read_identifier(child(root, "setId")),
@@ -302,22 +321,11 @@ def read_header(source: bytes | etree._Element | CdaDocument) -> Header:
         ),
         patient=_read_patient(child(root, "recordTarget", "patientRole")),
         authors=tuple(_read_author(node) for node in children(root, "author")),
-        informants=tuple(_read_informant(node) for node in children(root, "informant")),
-        custodian=read_organization(child(root, "custodian", "assignedCustodian", "representedCustodianOrganization")),
-        recipients=tuple(_read_recipient(node) for node in children(root, "informationRecipient")),
         legal_authenticator=next((_read_signatory(node) for node in children(root, "legalAuthenticator")), None),
-        authenticators=tuple(_read_signatory(node) for node in children(root, "authenticator")),
-        participants=tuple(_read_participant(node) for node in children(root, "participant")),
-        orders=tuple(_read_order(node) for node in children(root, "inFulfillmentOf")),
         service_events=tuple(
             _read_service_event(event)
             for node in children(root, "documentationOf")
             if (event := child(node, "serviceEvent")) is not None
-        ),
-        related_documents=tuple(
-            RelatedDocument(node.get("typeCode", ""), parent, value_of(child(node, "parentDocument", "versionNumber")))
-            for node in children(root, "relatedDocument")
-            if (parent := read_identifier(child(node, "parentDocument", "id"))) is not None
         ),
         encounter=_read_encounter(child(root, "componentOf", "encompassingEncounter")),
     )

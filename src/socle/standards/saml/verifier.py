@@ -18,7 +18,7 @@ from cryptography import x509
 from lxml import etree
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import InvalidInput, InvalidSignature, SignXMLException
-from signxml.verifier import SignatureConfiguration, XMLVerifier
+from signxml.verifier import SignatureConfiguration
 
 from socle.standards.certificates import is_same_name, read_certificate
 from socle.standards.errors import MalformedInput, NotAuthenticated, Text
@@ -26,6 +26,7 @@ from socle.standards.ids.ins import Ins
 from socle.standards.saml import names
 from socle.standards.saml.names import DS, ENVELOPED, EXCLUSIVE_C14N, HL7, SAML
 from socle.standards.saml.vihf import SECRET_SESSION, Mode, Purpose, Role, Vihf, check_vihf
+from socle.standards.signatures import SignatureVerifier
 from socle.standards.soap.names import WSSE
 
 _E = TypeVar("_E", bound=StrEnum)
@@ -220,7 +221,7 @@ def _verify_signature(assertion: etree._Element, certificate: x509.Certificate, 
         ignore_ambiguous_key_info=False,
     )
     try:
-        result = XMLVerifier().verify(
+        result = SignatureVerifier().verify(
             etree.tostring(assertion, with_tail=False),
             x509_cert=certificate,
             id_attribute="ID",

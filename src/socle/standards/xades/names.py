@@ -50,7 +50,7 @@ def canonicalize(node: etree._Element, *, with_comments: bool = True) -> bytes:
     b'<b xmlns="urn:a"><c><d></d></c></b>'
     """
     # lxml writes false xmlns="" below an element that inherits its default namespace: detach it first.
-    alone = parse(etree.tostring(node, with_tail=False))
+    alone = node if node.getparent() is None else parse(etree.tostring(node, with_tail=False))
     return etree.tostring(alone, method="c14n", with_comments=with_comments)
 
 

@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives import serialization
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
 from signxml.exceptions import InvalidInput, SignXMLException
-from signxml.verifier import SignatureConfiguration, XMLVerifier
+from signxml.verifier import SignatureConfiguration
 
 from socle.standards.certificates import is_same_name, read_certificate
 from socle.standards.errors import InvalidContent, SocleError, Text
+from socle.standards.signatures import SignatureVerifier
 from socle.standards.soap.envelope import text_of
 from socle.standards.xades.names import (
     C14N,
@@ -57,8 +58,8 @@ class SubmissionSignature(msgspec.Struct, frozen=True):
     signing_time: datetime
 
 
-class _Verifier(XMLVerifier):
-    """``XMLVerifier`` that canonicalises a part as the standard says when it inherits a default namespace."""
+class _Verifier(SignatureVerifier):
+    """``SignatureVerifier`` that canonicalises a part as the standard says when it inherits a default namespace."""
 
     def _c14n(
         self, nodes: etree._Element, algorithm: CanonicalizationMethod, inclusive_ns_prefixes: object = None
