@@ -3,8 +3,9 @@
     python -m bench.directory [--people 1000000] [--searches 1000] [--data FOLDER]
 
 Loads fictitious people into an embedded PostgreSQL, then times searches by name, by name with typing errors, by name,
-profession and place, and by profession and place. ``--data`` keeps what was loaded for the next run. A busy machine
-lengthens the tail: CPU time, of client and server together, tells the work itself.
+profession and place, and by profession and place, then those of the FHIR door, a page of fifty resources each.
+``--data`` keeps what was loaded for the next run. A busy machine lengthens the tail: CPU time, of client and server
+together, tells the work itself.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 
+import httpx
 import psutil
+from asyncpg import Record
+from starlette.applications import Starlette
 
 from bench.measure import keep, percentile, show
 from socle.platform.base import Base, open_base
@@ -29,7 +33,8 @@ from socle.platform.embedded import EmbeddedPostgres
 from socle.platform.migrations import migrate
 from socle.platform.settings import Settings
 from socle.services.directory.domain import Activity, Exercise, Professional, Structure
-from socle.services.directory.service import DirectoryService
+from socle.services.directory.fhir import HEADER, PATH, routes
+from socle.services.directory.service import SANDBOX_KEY, DirectoryService
 
 MIGRATED_PACKAGES = ("socle.platform", "socle.services.directory")
 _ONSETS = "B C D F G L M N P R S T V BR CH CL DR FR GR PL QU TR".split()  # noqa: SIM905
@@ -138,21 +143,55 @@ async def load(base: Base, generator: Generator, people: int) -> None:
         await connection.execute("CHECKPOINT", timeout=600)
 
 
-async def measure(base: Base, generator: Generator, searches: int) -> list[dict[str, object]]:
-    directory = DirectoryService(base)
+Make = Callable[[Record], Mapping[str, str]]
+
+
+async def draw(base: Base, searches: int) -> Sequence[Record]:
+    """Situations drawn at random, of which searches are made."""
     async with base.database.connection() as connection:
         lines = await connection.fetchval("SELECT count(*) FROM directory_situation", timeout=600)
-        sample = await connection.fetch(
-            "SELECT family_key, given_key, profession, skill, postal_code, city_key FROM directory_situation"
-            f" TABLESAMPLE BERNOULLI({100 * searches / lines * 1.2:.6f}) LIMIT {searches}"
+        return await connection.fetch(
+            "SELECT t.*, s.name_key, s.finess, s.street FROM ("
+            f" SELECT * FROM directory_situation TABLESAMPLE BERNOULLI({100 * searches / lines * 1.2:.6f})"
+            f" LIMIT {searches}) t JOIN directory_structure s ON s.id = t.structure",
+            timeout=600,
         )
-    kinds = {
+
+
+async def measure(
+    kinds: Mapping[str, Make], sample: Sequence[Record], search: Callable[[Mapping[str, str]], Awaitable[bool]]
+) -> list[dict[str, object]]:
+    """Times each kind on the whole ``sample``; ``search`` tells whether it found anything."""
+    rows: list[dict[str, object]] = []
+    for kind, make in kinds.items():
+        times, found = [], 0
+        before = _processor_ms()
+        for row in sample:
+            conditions = make(row)
+            started = time.perf_counter()
+            found += await search(conditions)
+            times.append((time.perf_counter() - started) * 1000)
+        rows.append(
+            {
+                "search": kind,
+                "p50_ms": percentile(times, 0.5),
+                "p99_ms": percentile(times, 0.99),
+                "max_ms": max(times),
+                "cpu_ms": (_processor_ms() - before) / len(sample),
+                "found_percent": 100 * found / len(sample),
+            }
+        )
+    return rows
+
+
+def kinds_of_service(generator: Generator) -> dict[str, Make]:
+    """Searches as the portals and the command line make them."""
+    misspell = generator.misspell
+    return {
         "family name": lambda row: {"name": row["family_key"]},
         "names": lambda row: {"name": f"{row['given_key']} {row['family_key']}"},
-        "names, a typing error": lambda row: {"name": f"{generator.misspell(row['family_key'])} {row['given_key']}"},
-        "names, two errors": lambda row: {
-            "name": f"{generator.misspell(row['family_key'])} {generator.misspell(row['given_key'])}"
-        },
+        "names, a typing error": lambda row: {"name": f"{misspell(row['family_key'])} {row['given_key']}"},
+        "names, two errors": lambda row: {"name": f"{misspell(row['family_key'])} {misspell(row['given_key'])}"},
         "name, profession, department": lambda row: {
             "name": row["family_key"],
             "profession": row["profession"],
@@ -169,27 +208,92 @@ async def measure(base: Base, generator: Generator, searches: int) -> list[dict[
             "place": row["postal_code"][:2],
         },
     }
-    rows: list[dict[str, object]] = []
-    for kind, make in kinds.items():
-        times, found = [], 0
-        before = _processor_ms()
-        for row in sample:
-            conditions = make(row)
-            started = time.perf_counter()
-            lines = await directory.search(**conditions)
-            times.append((time.perf_counter() - started) * 1000)
-            found += bool(lines)
-        rows.append(
-            {
-                "search": kind,
-                "p50_ms": percentile(times, 0.5),
-                "p99_ms": percentile(times, 0.99),
-                "max_ms": max(times),
-                "cpu_ms": (_processor_ms() - before) / len(sample),
-                "found_percent": 100 * found / len(sample),
-            }
-        )
-    return rows
+
+
+#: Searches of the FHIR door; the key ``type`` is the resource's.
+FHIR_KINDS: dict[str, Make] = {
+    "family": lambda row: {"type": "Practitioner", "family": row["family_key"]},
+    "family:exact": lambda row: {"type": "Practitioner", "family:exact": row["family_key"]},
+    "family:contains": lambda row: {"type": "Practitioner", "family:contains": row["family_key"][1:5]},
+    "given": lambda row: {"type": "Practitioner", "given": row["given_key"]},
+    "given, family": lambda row: {"type": "Practitioner", "given": row["given_key"], "family": row["family_key"]},
+    "name, three letters": lambda row: {"type": "Practitioner", "name": row["family_key"][:3]},
+    "name:contains": lambda row: {"type": "Practitioner", "name:contains": row["family_key"][1:6]},
+    "name:contains, two letters": lambda row: {"type": "Practitioner", "name:contains": row["family_key"][1:3]},
+    "family, profession": lambda row: {
+        "type": "Practitioner",
+        "family": row["family_key"],
+        "qualification-code": row["profession"],
+    },
+    "name, one letter, profession": lambda row: {
+        "type": "Practitioner",
+        "name": row["family_key"][:1],
+        "qualification-code": row["profession"],
+    },
+    "qualification": lambda row: {"type": "Practitioner", "qualification-code": row["skill"] or row["profession"]},
+    "identifier": lambda row: {"type": "Practitioner", "identifier": row["id_nat"][1:]},
+    "family, exact total": lambda row: {"type": "Practitioner", "family": row["family_key"], "_total": "accurate"},
+    "practitioners' count": lambda row: {"type": "Practitioner", "family": row["family_key"], "_summary": "count"},
+    "practitioners since a day": lambda _: {"type": "Practitioner", "_lastUpdated": "ge2026-01-01"},
+    "practitioners of tomorrow": lambda _: {"type": "Practitioner", "_lastUpdated": "ge2100-01-01"},
+    "practitioner, its roles": lambda row: {
+        "type": "Practitioner",
+        "identifier": row["id_nat"],
+        "_revinclude": "PractitionerRole:practitioner",
+    },
+    "roles of a person, all included": lambda row: {
+        "type": "PractitionerRole",
+        "practitioner": row["id_nat"],
+        "_include": "*",
+    },
+    "roles of a structure, all included": lambda row: {
+        "type": "PractitionerRole",
+        "organization": row["structure"],
+        "_include": "*",
+    },
+    "role, fifty people and structures": lambda row: {
+        "type": "PractitionerRole",
+        "role": row["mode"],
+        "_include": "*",
+    },
+    "roles since a day": lambda _: {"type": "PractitionerRole", "_lastUpdated": "ge2026-01-01"},
+    "organization name": lambda row: {"type": "Organization", "name": row["name_key"]},
+    "organization name, three letters": lambda row: {"type": "Organization", "name": row["name_key"][:3]},
+    "organization name:contains": lambda row: {"type": "Organization", "name:contains": row["name_key"][-5:]},
+    "organization identifier": lambda row: {"type": "Organization", "identifier": row["finess"]},
+    "address": lambda row: {"type": "Organization", "address": row["city_key"]},
+    "address-city": lambda row: {"type": "Organization", "address-city": row["city_key"]},
+    "address-city:contains": lambda row: {"type": "Organization", "address-city:contains": row["city_key"][1:5]},
+    "address-postalcode": lambda row: {"type": "Organization", "address-postalcode": row["postal_code"]},
+    "department, type": lambda row: {
+        "type": "Organization",
+        "address-postalcode": row["postal_code"][:2],
+        "type_": "SA07",
+    },
+}
+
+
+def search_of_service(base: Base) -> Callable[[Mapping[str, str]], Awaitable[bool]]:
+    """A search as the portals make it."""
+    directory = DirectoryService(base)
+
+    async def search(conditions: Mapping[str, str]) -> bool:
+        name, *filters = (conditions.get(key, "") for key in ("name", "profession", "skill", "place"))
+        return bool(await directory.search(name, profession=filters[0], skill=filters[1], place=filters[2]))
+
+    return search
+
+
+def search_of_fhir(client: httpx.AsyncClient) -> Callable[[Mapping[str, str]], Awaitable[bool]]:
+    """A search through the FHIR door, its page encoded."""
+
+    async def search(conditions: Mapping[str, str]) -> bool:
+        query = {name.rstrip("_"): value for name, value in conditions.items() if name != "type"}
+        answer = await client.get(f"{PATH}/{conditions['type']}", params=query)
+        answer.raise_for_status()
+        return b'"entry"' in answer.content or b'"total"' in answer.content
+
+    return search
 
 
 async def main(people: int, searches: int, folder: Path) -> None:
@@ -201,7 +305,15 @@ async def main(people: int, searches: int, folder: Path) -> None:
         base = await open_base(settings, server.url, lambda: datetime.now(UTC))
         generator = Generator(1)
         await load(base, generator, people)
-        rows = await measure(base, generator, searches)
+        sample = await draw(base, searches)
+        rows = await measure(kinds_of_service(generator), sample, search_of_service(base))
+        door = httpx.ASGITransport(Starlette(routes=routes(DirectoryService(base))))
+        async with httpx.AsyncClient(
+            transport=door, base_url="http://directory", headers={HEADER: SANDBOX_KEY}
+        ) as client:
+            rows += await measure(
+                {f"FHIR {name}": make for name, make in FHIR_KINDS.items()}, sample, search_of_fhir(client)
+            )
         await base.database.close()
     finally:
         server.stop()

@@ -5,10 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from starlette.applications import Starlette
 
-from socle.services.directory import fhir
+from socle.services.directory import fhir, fhir_reading
 from socle.services.directory.domain import Equipment, HealthcareService, Professional
 from socle.services.directory.fhir_search import COLLECTIONS
 from socle.services.directory.service import DirectoryService
@@ -188,6 +189,43 @@ async def test_a_delta_gives_what_changed_and_what_left(
     assert entry["resource"]["active"] is False
     assert "name" not in entry["resource"]
     assert await api.ids("/Practitioner", _lastUpdated=f"lt{since}") == [doctor.id_nat]
+
+
+@pytest.mark.parametrize("sort", [{}, {"_sort": "_lastUpdated"}, {"_sort": "_id"}])
+async def test_a_delta_comes_in_the_order_of_changes_unless_asked_otherwise(
+    api: Api,
+    http: httpx.AsyncClient,
+    directory: DirectoryService,
+    clock: Any,
+    nurse: Professional,
+    sort: dict[str, str],
+) -> None:
+    before = await api.ids("/Practitioner")
+    clock.move(timedelta(days=2))
+    await directory.load((msgspec.structs.replace(nurse, given="ALIX"),))
+    page = await api.get("/Practitioner", _lastUpdated="ge2000-01-01", _count=1, **sort)
+    seen = []
+    while True:
+        seen += [entry["resource"]["id"] for entry in page["entry"]]
+        following = [link["url"] for link in page["link"] if link["relation"] == "next"]
+        if not following:
+            break
+        page = (await http.get(following[0])).json()
+    changed_last = [key for key in before if key != nurse.id_nat] + [nurse.id_nat]
+    assert seen == (before if sort.get("_sort") == "_id" else changed_last)
+    assert before != changed_last, "the order of keys would pass this test too"
+
+
+async def test_contains_finds_the_same_by_words_and_without(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    searches = [
+        ("/Practitioner", "family", "arch"),
+        ("/Practitioner", "name", "a"),
+        ("/Organization", "address-city", "r"),
+    ]
+    by_words = [await api.ids(path, **{f"{name}__contains": part}) for path, name, part in searches]
+    monkeypatch.setattr(fhir_reading, "_MAX_WORDS", 0)
+    assert [await api.ids(path, **{f"{name}__contains": part}) for path, name, part in searches] == by_words
+    assert all(by_words)
 
 
 async def test_elements_are_reduced_and_tagged(api: Api) -> None:

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from socle import __version__
 from socle.platform.fhir import Cursors, endpoint, not_here, prefers, query_pairs, respond, self_url
-from socle.services.directory.fhir_reading import Found, Reader
+from socle.services.directory.fhir_reading import After, Found, Reader
 from socle.services.directory.fhir_resources import SUBSETTED, identifier_of
 from socle.services.directory.fhir_search import COLLECTIONS, Collection
 from socle.services.directory.service import DirectoryService
@@ -43,6 +43,7 @@ _REVINCLUDES: Final = {
     "Practitioner": {"PractitionerRole:practitioner"},
     "Organization": {"PractitionerRole:organization", "Device:organization", "HealthcareService:organization"},
 }
+_SORTS: Final = ("_id", "_lastUpdated")
 _ALWAYS: Final = frozenset({"resourceType", "id", "meta"})
 
 
@@ -51,7 +52,7 @@ class Place(msgspec.Struct, frozen=True):
 
     type: str
     pairs: tuple[tuple[str, str], ...]
-    after: str
+    after: After
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,8 +61,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     collection: Collection
     search: Search
     pairs: tuple[tuple[str, str], ...]
-    after: str
+    after: After
     total: str
+    by_change: bool
     includes: frozenset[str]
     revincludes: frozenset[str]
 
@@ -132,7 +134,9 @@ class FhirDoor:
         async def handle(request: Request) -> Response:
             key = await self._authenticate(request)
             pairs = tuple(await query_pairs(request))
-            wanted = _read_wanted(COLLECTIONS[name], pairs, "", is_lenient=prefers(request, "handling") == "lenient")
+            wanted = _read_wanted(
+                COLLECTIONS[name], pairs, After(), is_lenient=prefers(request, "handling") == "lenient"
+            )
             return await self._answer(request, key, wanted, self_url(request, self._url, name))
 
         return handle
@@ -145,9 +149,11 @@ class FhirDoor:
         return await self._answer(request, key, wanted, f"{self._url}/_page?{request.url.query}")
 
     async def _answer(self, request: Request, key: str, wanted: Wanted, here: str) -> Response:
-        found = await self._reader.search(wanted.collection, wanted.search, wanted.after, wanted.total)
+        found = await self._reader.search(
+            wanted.collection, wanted.search, wanted.after, wanted.total, by_change=wanted.by_change
+        )
         following = ""
-        if found.next_after:
+        if found.next_after is not None:
             sealed = await self._cursors.seal(key, Place(wanted.collection.type, wanted.pairs, found.next_after))
             following = f"{self._url}/_page?{urlencode({'id': sealed})}"
         bundle = searchset(
@@ -191,14 +197,14 @@ class FhirDoor:
         return name
 
 
-def _read_wanted(collection: Collection, pairs: Sequence[tuple[str, str]], after: str, *, is_lenient: bool) -> Wanted:
+def _read_wanted(collection: Collection, pairs: Sequence[tuple[str, str]], after: After, *, is_lenient: bool) -> Wanted:
     """The page that ``pairs`` ask for. Raises ``MalformedInput``."""
     special = {"_include", "_revinclude", "_total"}
     asked = {name: [value for key, value in pairs if key == name] for name in special}
     search = parse_query(
         [pair for pair in pairs if pair[0] not in special],
         collection.parameters,
-        sorts=("_id",),
+        sorts=_SORTS,
         elements=_elements_of(collection),
         max_count=_MAX_PAGE,
         is_lenient=is_lenient,
@@ -216,9 +222,16 @@ def _read_wanted(collection: Collection, pairs: Sequence[tuple[str, str]], after
         pairs=tuple(pairs),
         after=after,
         total=total,
+        by_change=_is_by_change(search, pairs),
         includes=includes,
         revincludes=revincludes,
     )
+
+
+def _is_by_change(search: Search, pairs: Sequence[tuple[str, str]]) -> bool:
+    """What changed comes in the order of changes: who changes meanwhile is seen again, and nobody is missed."""
+    sort = next((value for name, value in reversed(pairs) if name == "_sort"), "")
+    return sort == "_lastUpdated" or (not sort and bool(search.all("_lastUpdated")))
 
 
 def _elements_of(collection: Collection) -> frozenset[str]:

@@ -1,13 +1,15 @@
 """Search parameters of the directory's FHIR API, and the SQL condition of each.
 
 A condition is written once for one value, ``?`` standing for it; several values are joined by OR, several clauses by
-AND. Nothing of a request ever becomes SQL text.
+AND. Nothing of a request ever becomes SQL text. Each condition finds its rows by an index when they are few; when they
+are many, a page is soon full in the order of keys. PostgreSQL tells which it is, so it must see the values themselves:
+``:contains`` on names gives it the directory's words, looked up before.
 Source: identity fact sheet §8.1 (parameters of the national API v2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -31,11 +33,26 @@ _CONTAINS: Final = frozenset({"contains", "exact"})
 _ANY: Final = "*"
 
 
+class Lookup(msgspec.Struct, frozen=True):
+    """Words of the directory of which a part is searched. ``kind`` as in ``directory_word``."""
+
+    kind: str
+    part: str
+
+
+#: The words of each lookup; ``None`` when so many people bear them that they are as soon found without.
+Words = Mapping[Lookup, Sequence[str] | None]
+
+
 class Condition(msgspec.Struct, frozen=True):
-    """``sql`` with ``?`` for one value, and how that value is made of the text given."""
+    """``sql`` with ``?`` for one value, and how that value is made of the text given.
+
+    ``columns``: instead, columns that hold such a word of the directory as contains the value, and the kind of each.
+    """
 
     sql: str
     make: Callable[[str], object] = str
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,13 +108,18 @@ def _text(name: str, *columns: str, make: Callable[[str], object] = search_key) 
 
 
 def _name(name: str, *columns: tuple[str, str]) -> Rule:
-    """Names are searched through the directory's words, so that ``:contains`` reads no million of people."""
-    starts = " OR ".join(f"({column} >= ? AND {column} < ? || '~')" for column, _ in columns)
-    contains = " OR ".join(
-        f"{column} IN (SELECT word FROM directory_word WHERE kind = '{kind}' AND word LIKE '%' || ? || '%')"
-        for column, kind in columns
+    """Names, each in a column of words of the directory: ``:contains`` looks among these, not among all people."""
+    rule = _text(name, *(column for column, _ in columns))
+    within = Condition("", search_key, columns)
+    return msgspec.structs.replace(rule, by_modifier=rule.by_modifier | {"contains": within})
+
+
+def _among(name: str, *columns: str) -> str:
+    """One of ``columns`` is the value; those of ``name`` written ``column?`` are often empty and indexed when not."""
+    return " OR ".join(
+        f"{name}.{column.rstrip('?')} = ?" + (f" AND {name}.{column[:-1]} <> ''" if column.endswith("?") else "")
+        for column in columns
     )
-    return _string(name, starts, contains, " OR ".join(f"{column} = ?" for column, _ in columns))
 
 
 def _reference(name: str, sql: str) -> Rule:
@@ -173,7 +195,7 @@ PRACTITIONER: Final = Collection(
         _token(
             "qualification-code",
             "EXISTS (SELECT 1 FROM directory_exercise e WHERE e.id_nat = p.id_nat"
-            " AND ?::text IN (e.profession, e.skill, e.category, e.skill_type))",
+            f" AND ({_among('e', 'profession', 'skill?', 'category', 'skill_type?')}))",
         ),
     ),
 )
@@ -194,9 +216,10 @@ PRACTITIONER_ROLE: Final = Collection(
         _mailbox("m.id_nat = t.id_nat AND m.id_nat <> '' AND m.structure = t.structure AND m.structure <> ''"),
         _reference("organization", "t.structure = ?"),
         _reference("practitioner", "t.id_nat = ?"),
-        _token("role", "?::text IN (t.genre, t.mode, t.role, t.pharmacy_section)"),
+        _token("role", _among("t", "genre?", "mode", "role?", "pharmacy_section?")),
     ),
 )
+_STREET: Final = 'upper(s.street) COLLATE "C"'
 ORGANIZATION: Final = Collection(
     type="Organization",
     table="directory_structure s",
@@ -204,9 +227,9 @@ ORGANIZATION: Final = Collection(
     updated="s.updated_at",
     rules=(
         *_common("s", "s.id"),
-        _text("address", "s.city_key", "s.postal_code", "upper(s.street)"),
-        _text("address-line", "upper(s.street)"),
-        _text("address-city", "s.city_key"),
+        _text("address", "s.city_key", "s.postal_code", _STREET),
+        _text("address-line", _STREET),
+        _name("address-city", ("s.city_key", "C")),
         _text("address-postalcode", "s.postal_code"),
         _token(
             "data-information-system", "(?::text = CASE WHEN s.finess <> '' THEN 'FINESS' ELSE 'RPPS' END)", str.upper
@@ -226,9 +249,9 @@ ORGANIZATION: Final = Collection(
             " OR ?::text = 'SIREN' AND s.siren <> '' OR ?::text = 'SIRET' AND s.siret <> '')",
         ),
         _mailbox("m.structure = s.id AND m.structure <> '' AND m.id_nat = ''"),
-        _string("name", "s.name_key LIKE ? || '%'", "s.name_key LIKE '%' || ? || '%'", "s.name_key = ?"),
+        _text("name", "s.name_key"),
         _reference("partof", "(s.finess_ej = ltrim(?, 'F') AND s.finess_ej <> '')"),
-        _token("type", "?::text IN (s.sector, s.category, 'GEOGRAPHICAL-ENTITY')", str, "not"),
+        _token("type", _among("s", "sector", "category") + " OR ?::text = 'GEOGRAPHICAL-ENTITY'", str, "not"),
     ),
 )
 HEALTHCARE_SERVICE: Final = Collection(
@@ -255,8 +278,8 @@ DEVICE: Final = Collection(
         *_common("d", "d.id"),
         _source("FINESS"),
         _identifiers({SYSTEM_EQUIPMENT: "d.id = ?"}),
-        _text("manufacturer", "upper(d.manufacturer)", make=str.upper),
-        _text("model", "upper(d.model)", make=str.upper),
+        _text("manufacturer", 'upper(d.manufacturer) COLLATE "C"', make=str.upper),
+        _text("model", 'upper(d.model) COLLATE "C"', make=str.upper),
         _reference("organization", "d.structure = ?"),
         _token("status", "d.is_active = (?::text = 'active')"),
         _token("type", "d.type = ?"),
@@ -267,12 +290,26 @@ COLLECTIONS: Final = {
 }
 
 
-def conditions_of(collection: Collection, search: Search) -> tuple[str, list[object]]:
+def lookups_of(collection: Collection, search: Search) -> list[Lookup]:
+    """The words to look up before ``conditions_of``."""
+    rules = {rule.parameter.name: rule for rule in collection.rules}
+    return [
+        Lookup(kind, str(condition.make(text)))
+        for clause in search.clauses
+        if clause.modifier == "contains"
+        for condition, text in _conditions(rules[clause.name], clause)
+        for _, kind in condition.columns
+    ]
+
+
+def conditions_of(collection: Collection, search: Search, words: Words) -> tuple[str, list[object]]:
     """The WHERE of ``search`` (``TRUE`` if it asks for everything) with ``$n``, and the values."""
     rules = {rule.parameter.name: rule for rule in collection.rules}
     values: list[object] = []
     parts = [
-        _of_clause(rules[clause.name], clause, values) for clause in search.clauses if clause.name != "_lastUpdated"
+        _of_clause(rules[clause.name], clause, words, values)
+        for clause in search.clauses
+        if clause.name != "_lastUpdated"
     ]
     span = search.span("_lastUpdated")
     for moment, comparison in ((span.start, ">="), (span.end, "<")):
@@ -282,14 +319,25 @@ def conditions_of(collection: Collection, search: Search) -> tuple[str, list[obj
     return " AND ".join(parts) or "TRUE", values
 
 
-def _of_clause(rule: Rule, clause: Clause, values: list[object]) -> str:
+def _of_clause(rule: Rule, clause: Clause, words: Words, values: list[object]) -> str:
     alternatives = []
     for condition, text in _conditions(rule, clause):
-        values.append(condition.make(text))
-        alternatives.append(condition.sql.replace("?", f"${len(values)}"))
+        value = condition.make(text)
+        for sql, argument in _within(condition, str(value), words) if condition.columns else [(condition.sql, value)]:
+            values.append(argument)
+            alternatives.append(sql.replace("?", f"${len(values)}"))
     # NOT applies to the whole list: none of the values.
     joiner = " AND " if clause.modifier == "not" else " OR "
     return "(" + joiner.join(f"({item})" for item in alternatives) + ")" if alternatives else "FALSE"
+
+
+def _within(condition: Condition, part: str, words: Words) -> Iterator[tuple[str, object]]:
+    for column, kind in condition.columns:
+        found = words[Lookup(kind, part)]
+        if found is None:
+            yield f"{column} LIKE '%' || ? || '%'", part
+        else:
+            yield f"{column} = ANY(?::text[])", found
 
 
 def _conditions(rule: Rule, clause: Clause) -> Sequence[tuple[Condition, str]]:

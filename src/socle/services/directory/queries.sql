@@ -182,6 +182,18 @@ CROSS JOIN LATERAL (
     ORDER BY word = p.part DESC, uses DESC LIMIT 20
 ) w;
 
+-- name: find_families_within
+-- Family names that contain what was typed.
+SELECT word, uses FROM directory_word WHERE kind = 'F' AND word LIKE '%' || :part || '%' LIMIT :count;
+
+-- name: find_givens_within
+-- First names that contain what was typed.
+SELECT word, uses FROM directory_word WHERE kind = 'G' AND word LIKE '%' || :part || '%' LIMIT :count;
+
+-- name: find_cities_within
+-- Communes that contain what was typed.
+SELECT word, uses FROM directory_word WHERE kind = 'C' AND word LIKE '%' || :part || '%' LIMIT :count;
+
 -- name: find_similar_words
 -- Family names and first names that share enough trigrams with each part of what was typed, the most similar first.
 SELECT p.part, 'F' AS kind, w.word FROM unnest(:parts::text[]) AS p(part)
