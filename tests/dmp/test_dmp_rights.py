@@ -430,7 +430,7 @@ async def test_a_citizens_history_does_not_name_what_awaits_an_announcement(dmp,
     shown = await feed(dmp, world, ins, doctor, title="Compte rendu")
     await dmp.retrieve(doctor, [DocumentRequest(unique_id=shown.unique_id)], patient=ins)
     sentences = [line.sentence_fr for line in await dmp.access_history(holder, ins)]
-    assert sentences[0] == "MARTIN Claire1 (Médecin, CABINET 1) a lu « Compte rendu »."
+    assert sentences[0] == "MARTIN Claire1 (Médecin, Cabinet 1) a lu « Compte rendu »."
     assert sentences[1] == "MARTIN Claire1 (Médecin, CABINET 1) a ajouté « Compte rendu »."
     assert not any("Annonce" in sentence for sentence in sentences)
     assert len([one for one in sentences if "ajouté" in one]) == 1
@@ -447,7 +447,7 @@ async def test_refusals_and_emergencies_are_in_the_history_and_told(dmp, world, 
     assert lines[0].sentence_fr.endswith("a consulté la liste des documents en urgence (bris de glace).")
     assert lines[1].is_refusal
     assert lines[1].right == "authorization-required"
-    assert "ce qui a été refusé : Le patient ne vous a pas autorisé" in lines[1].sentence_fr
+    assert "ce qui a été refusé : « Le patient ne vous a pas autorisé" in lines[1].sentence_fr
     assert "emergency-access" in {one.kind.value for one in await dmp.list_notices(world.holder(ins), ins)}
     assert {one.kind.value for one in await dmp.list_notices(traitant, ins)} == {"emergency-access"}
     assert "was refused" in (await dmp.own_activity(doctor))[1].sentence_en

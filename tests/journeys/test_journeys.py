@@ -195,6 +195,26 @@ def test_a_letter_waits_for_the_announcement_and_its_author_may_take_it_away(ope
     expect(letter).to_have_count(0)
 
 
+def test_a_doctor_replaces_her_own_letter_and_the_citizen_sees_the_new_one_alone(open_context: Contexts) -> None:
+    doctor, citizen = open_context().new_page(), open_context().new_page()
+    log_in_doctor(doctor)
+    open_record(doctor, cast.JEANNE.matricule)
+    doctor.goto("/pro/dossier/alimenter")
+    for title in ("Lettre avec une faute", "Lettre sans faute"):
+        doctor.get_by_label("Document", exact=True).set_input_files(photograph())  # type: ignore[arg-type]
+        doctor.get_by_label("Titre (pour un PDF)").fill(title)
+        doctor.get_by_label("Date de l'acte (pour un PDF)").fill("02/03/2026")
+        doctor.get_by_role("button", name="Envoyer au dossier").click()
+        doctor.get_by_role("link", name="Voir le document").click()
+        expect(doctor.get_by_role("heading", name=title)).to_be_visible()
+        if title.endswith("une faute"):
+            doctor.get_by_role("link", name="Remplacer").click()
+    log_in_citizen(citizen, JEANNE)
+    citizen.goto("/espace/documents")
+    expect(citizen.get_by_role("link", name="Lettre sans faute")).to_have_count(1)
+    expect(citizen.get_by_role("link", name="Lettre avec une faute")).to_have_count(0)
+
+
 CITIZEN_PAGES = (
     "/espace",
     "/espace/documents",

@@ -243,8 +243,8 @@ def _sentence(event: AuditEvent, matrix: Matrix, titles: Sequence[str], language
     tried = phrase.tried.in_language(language).format_map(named)
     why = REFUSALS[event.right].reason.in_language(language).rstrip(".") if event.right in REFUSALS else event.right
     if language == "en":
-        return f"{who} tried to {tried}{emergency} and was refused: {why}."
-    return f"{who} a voulu {tried}{emergency}, ce qui a été refusé : {why}."
+        return f"{who} tried to {tried}{emergency} and was refused: “{why}”."
+    return f"{who} a voulu {tried}{emergency}, ce qui a été refusé : « {why} »."
 
 
 def _named(titles: Sequence[str], language: str) -> dict[str, str]:
