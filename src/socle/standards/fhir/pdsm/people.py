@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, TypeVar
 
 import msgspec
@@ -115,6 +116,7 @@ def write_author(author: Author, contained: Contained) -> Reference:
     )
 
 
+@lru_cache(maxsize=1024)
 def practitioner_of(person: str) -> Practitioner:
     """The ``Practitioner`` of an XCN."""
     xcn = _parse_xcn(person)
@@ -123,6 +125,7 @@ def practitioner_of(person: str) -> Practitioner:
     return Practitioner(identifier=(_identifier_of(xcn),) if xcn.id else (), name=_names_of(xcn))
 
 
+@lru_cache(maxsize=1024)
 def organization_of(institution: str) -> Organization:
     """The ``Organization`` of an XON."""
     try:
@@ -394,6 +397,7 @@ def _xtn(contact: ContactPoint) -> str:
     return contact.value or ""
 
 
+@lru_cache(maxsize=1024)
 def _parse_xcn(text: str) -> Xcn | None:
     try:
         return Xcn.parse(text)

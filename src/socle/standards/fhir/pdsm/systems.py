@@ -74,6 +74,7 @@ def coding_of(code: Code) -> Coding:
 
 
 @lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def concept_of(code: Code) -> CodeableConcept:
     """``code`` as a ``CodeableConcept``."""
     return CodeableConcept(coding=(coding_of(code),))
