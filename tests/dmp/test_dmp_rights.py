@@ -431,7 +431,7 @@ async def test_a_citizens_history_does_not_name_what_awaits_an_announcement(dmp,
     await dmp.retrieve(doctor, [DocumentRequest(unique_id=shown.unique_id)], patient=ins)
     sentences = [line.sentence_fr for line in await dmp.access_history(holder, ins)]
     assert sentences[0] == "MARTIN Claire1 (Médecin, Cabinet 1) a lu « Compte rendu »."
-    assert sentences[1] == "MARTIN Claire1 (Médecin, CABINET 1) a ajouté « Compte rendu »."
+    assert sentences[1] == "MARTIN Claire1 (Médecin, Cabinet 1) a ajouté « Compte rendu »."
     assert not any("Annonce" in sentence for sentence in sentences)
     assert len([one for one in sentences if "ajouté" in one]) == 1
 
