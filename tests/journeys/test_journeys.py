@@ -206,7 +206,7 @@ def test_a_doctor_replaces_her_own_letter_and_the_citizen_sees_the_new_one_alone
         doctor.get_by_label("Date de l'acte (pour un PDF)").fill("02/03/2026")
         doctor.get_by_role("button", name="Envoyer au dossier").click()
         doctor.get_by_role("link", name="Voir le document").click()
-        expect(doctor.get_by_role("heading", name=title)).to_be_visible()
+        expect(doctor.get_by_role("heading", name=title).first).to_be_visible()
         if title.endswith("une faute"):
             doctor.get_by_role("link", name="Remplacer").click()
     log_in_citizen(citizen, JEANNE)
