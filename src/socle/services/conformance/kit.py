@@ -1,7 +1,7 @@
 """The official kit: installed once as it was downloaded, compiled to a store, loaded lazily by every process.
 
 The store holds what verdicts need and nothing more: one plan a rule set, the sets that rules read, the XML schema.
-Plans and sets are ``marshal`` files, with the trust of ``.pyc`` files: the store belongs to the operator alone.
+Plans and sets are ``marshal`` files, with the trust of ``.pyc`` files: sealed, they are read by who wrote them alone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from lxml import etree
 
 from socle.services.conformance.domain import KitReport, Layer, Uncovered
 from socle.services.conformance.doubts import doubts, missing_sets, schema_names, substituted
+from socle.services.conformance.seal import NotOurs, read_sealed, write_sealed
 from socle.standards import xml
 from socle.standards.errors import InvalidContent, NotFound, SocleError, Text, TooLarge
 from socle.standards.schematron.files import Files, SetKey
@@ -135,7 +136,7 @@ class StoredSets:
     def get(self, key: SetKey) -> frozenset[object] | None:
         """The set of ``key``."""
         try:
-            content = self._path(key).read_bytes()
+            content = read_sealed(self._path(key))
         except FileNotFoundError:
             return None
         found: frozenset[object] = marshal.loads(content)  # noqa: S302 - see the module's trust note
@@ -143,7 +144,7 @@ class StoredSets:
 
     def __setitem__(self, key: SetKey, value: frozenset[object]) -> None:
         """Keeps a set."""
-        self._path(key).write_bytes(marshal.dumps(value))  # type: ignore[arg-type]  # strings, or tuples of them
+        write_sealed(self._path(key), marshal.dumps(value))  # type: ignore[arg-type]  # strings, or tuples of them
 
     def _path(self, key: SetKey) -> Path:
         digest = hashlib.blake2b(f"{key.path}\0{key.query}".encode(), digest_size=12).hexdigest()
@@ -206,7 +207,7 @@ class OfficialKit:
             path = {**self.report.layers, **self.report.documents}.get(rule_set)
             if path is None:
                 return None
-            content = (self._folder / "plans" / f"{rule_set}.plan").read_bytes()
+            content = read_sealed(self._folder / "plans" / f"{rule_set}.plan")
             self._plans[rule_set] = load_plan(content, Files(posixpath.dirname(path), self._source, self._sets))
         return self._plans[rule_set]
 
@@ -219,7 +220,10 @@ class OfficialKit:
 
 
 def installed_kit(store: Path) -> OfficialKit | None:
-    """The kit in ``store``, or None. A store that another version of Socle wrote counts as none."""
+    """The kit in ``store``, or None. A store that another version of Socle wrote counts as none.
+
+    Raises ``NotOurs`` for a store that another user wrote: it holds code.
+    """
     pointer = store / "current"
     if not pointer.is_file():
         return None
@@ -229,6 +233,8 @@ def installed_kit(store: Path) -> OfficialKit | None:
         if kit.report.layers:
             kit.plan(next(iter(kit.report.layers)))
         return kit
+    except NotOurs:
+        raise
     except (SocleError, OSError, msgspec.DecodeError):
         return None
 
@@ -310,7 +316,7 @@ def _build(folder: KitFolder, target: Path, progress: Callable[[str], None]) -> 
         missing = plan.gather()
         if layer is Layer.TERMINOLOGY:
             _warm_terminologies(plan, folder, path)
-        (target / "plans" / f"{name}.plan").write_bytes(plan.dump())
+        write_sealed(target / "plans" / f"{name}.plan", plan.dump())
         (documents if layer is Layer.DOCUMENT else layers)[name] = path
         rules += sum(len(pattern.rules) for pattern in schema.patterns)
         checks += len(plan.checks)

@@ -25,6 +25,7 @@ from lxml import etree
 from socle import __version__
 from socle.services.conformance import notation
 from socle.services.conformance.domain import Layer
+from socle.services.conformance.seal import NotOurs, read_sealed, write_sealed
 from socle.standards.errors import SocleError, Text
 from socle.standards.schematron.files import Files
 from socle.standards.schematron.plan import FORMAT, Firing, Plan, compile_schema, load_plan
@@ -96,7 +97,7 @@ class OwnRules:
         if self._cache is None:
             return None
         try:
-            stored = msgspec.msgpack.decode((self._cache / f"{rule_set}.plan").read_bytes(), type=_Stored)
+            stored = msgspec.msgpack.decode(read_sealed(self._cache / f"{rule_set}.plan"), type=_Stored)
             plan = load_plan(stored.plan, Files("", _ValueSets(), {}))
         except (OSError, msgspec.DecodeError, SocleError):
             return None
@@ -108,10 +109,10 @@ class OwnRules:
         if self._cache is None:
             return
         expected = {key: text for key, text in self._expected.items() if f"/{rule_set}." in key}
-        with suppress(OSError):
+        with suppress(OSError, NotOurs):
             self._cache.mkdir(parents=True, exist_ok=True)
             written = self._cache / f"{rule_set}.{os.getpid()}.new"
-            written.write_bytes(msgspec.msgpack.encode(_Stored(plan.dump(), expected)))
+            write_sealed(written, msgspec.msgpack.encode(_Stored(plan.dump(), expected)))
             written.replace(self._cache / f"{rule_set}.plan")
 
     def _rule(self, line: _Line, key: str) -> Rule:
@@ -248,5 +249,5 @@ def _digest() -> str:
 
 @cache
 def own_rules(cache: Path | None = None) -> OwnRules:
-    """The rule book of this process; plans are kept in ``cache``, a directory that its owner alone writes."""
+    """The rule book of this process; plans are kept in ``cache``, read back if this user wrote them."""
     return OwnRules(cache)

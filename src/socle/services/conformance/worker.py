@@ -59,7 +59,9 @@ def _end_with_parent() -> None:
 
 
 def worker_pool(store: str, own: bool = False, documents: int = 1_000_000) -> ProcessPoolExecutor:
-    """Processes that judge, one a core at most, no more than ``documents``."""
+    """Processes that judge, one a core at most, no more than ``documents``. Raises ``NotOurs``, as they could not."""
+    if not own:
+        installed_kit(Path(store))
     return ProcessPoolExecutor(
         min(os.cpu_count() or 1, documents), mp_context=get_context("spawn"), initializer=_start, initargs=(store, own)
     )
