@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from socle.standards.fhir.pdsm.people import _PLAIN_NAME
 from socle.standards.soap.mtom import read_media_type
 
 LONG = 200_000
@@ -33,3 +34,12 @@ def test_an_ordinary_content_type_is_read_as_before() -> None:
         "multipart/related",
         {"boundary": 'a"b', "type": "application/xop+xml", "start": "<root>"},
     )
+
+
+def test_a_name_of_fhir_is_read_in_linear_time() -> None:
+    started = time.process_time()
+    assert _PLAIN_NAME.fullmatch("a" * LONG) is None
+    assert _PLAIN_NAME.fullmatch("^" + "a" * LONG) is None
+    assert time.process_time() - started < 1
+    plain = ("MARTIN^Claire^^^^^L", "MARTIN^^^^^^L", "^Claire^^^^^L", "^^^^^^L", "MARTIN^Claire")
+    assert [text for text in plain if _PLAIN_NAME.fullmatch(text)] == list(plain[:3])

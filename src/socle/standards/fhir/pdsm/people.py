@@ -54,7 +54,7 @@ _SEXES: Final[dict[str, str]] = {gender: sex for sex, gender in _GENDERS.items()
 _NAME_USES: Final[dict[str, NameUseCode]] = {"L": "official", "D": "usual", "S": "nickname"}
 _NAME_TYPES: Final[dict[str, str]] = {use: kind for kind, use in _NAME_USES.items()}
 #: ``PID-5`` with a family name, a given name and one of the name types that FHIR has a use for.
-_PLAIN_NAME = re.compile(r"(?=[^^]*\^?[^^]+\^)[^^]*\^[^^]*\^\^\^\^\^[LDSU]")
+_PLAIN_NAME = re.compile(r"(?=[^^]+\^|\^[^^]+\^)[^^]*\^[^^]*\^\^\^\^\^[LDSU]")
 #: National identifiers that other profiles write without their PS_IdNat or Struct_IdNat prefix.
 _PERSON_PREFIXES: Final = {"RPPS": "8", "ADELI": "0"}
 _STRUCTURE_PREFIXES: Final = {"FINEG": "1", "FINEJ": "1", "SIREN": "2", "SIRET": "3"}
