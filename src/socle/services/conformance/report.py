@@ -96,11 +96,12 @@ def to_html(judged: list[Judged], sources: Mapping[str, bytes], language: str = 
 
 def excerpts(verdict: Verdict, source: bytes) -> dict[int, list[tuple[int, str]]]:
     """For each line that a finding names, the lines around it: number and text, cut when they are long."""
-    lines = source.decode("utf-8", "replace").splitlines()
+    lines = source.decode("utf-8", "replace").expandtabs(2).splitlines()
     shown = {}
     for number in {finding.line for finding in verdict.findings if 0 < finding.line <= len(lines)}:
         first, last = max(1, number - _CONTEXT_LINES), min(len(lines), number + _CONTEXT_LINES)
-        shown[number] = [(row, _cut(lines[row - 1])) for row in range(first, last + 1)]
+        margin = min(len(line) - len(line.lstrip()) for line in lines[first - 1 : last])
+        shown[number] = [(row, _cut(lines[row - 1][margin:])) for row in range(first, last + 1)]
     return shown
 
 

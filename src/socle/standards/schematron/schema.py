@@ -117,12 +117,12 @@ class _Loader:
         declared = {pattern.get("id", ""): pattern for pattern in root.iter(f"{_S}pattern")}
         active = self.active_patterns(root, phase, declared, path)
         abstract_rules = {rule.get("id", ""): rule for rule in root.iter(f"{_S}rule") if rule.get("abstract") == "true"}
-        lets = [Let(let.get("name", "").strip(), let.get("value", "")) for let in root.findall(f"{_S}let")]
+        lets = [self.let(let, path) for let in root.findall(f"{_S}let")]
         patterns = []
         for element in self.concrete_patterns(root, declared, path):
             if active is not None and element.get("id") not in active:
                 continue
-            lets += [Let(let.get("name", "").strip(), let.get("value", "")) for let in element.findall(f"{_S}let")]
+            lets += [self.let(let, path) for let in element.findall(f"{_S}let")]
             patterns.append(self.pattern(element, abstract_rules, path))
         return Schema(
             path=path,
@@ -228,12 +228,19 @@ class _Loader:
             rules.append(Rule(rule.get("context", ""), body, rule.get("id", "")))
         return Pattern(element.get("id", "") or (element.findtext(f"{_S}title") or "").strip(), tuple(rules))
 
+    def let(self, element: etree._Element, path: str) -> Let:
+        """A variable; XSLT takes the spaces around its name away, other engines call it undeclared."""
+        name = element.get("name", "")
+        if name != name.strip():
+            self.report("NameStrange", path, f"variable « {name} » : espaces", f"variable “{name}”: spaces")
+        return Let(name.strip(), element.get("value", ""))
+
     def body(
         self, rule: etree._Element, abstract: dict[str, etree._Element], path: str, depth: int
     ) -> Iterator[Let | Check | Extension]:
         for child in rule:
             if child.tag == f"{_S}let":
-                yield Let(child.get("name", "").strip(), child.get("value", ""))
+                yield self.let(child, path)
             elif child.tag in (f"{_S}assert", f"{_S}report"):
                 yield Check(
                     test=child.get("test", ""),
