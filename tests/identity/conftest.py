@@ -255,8 +255,8 @@ def run_socle(running: Any, *arguments: str) -> str:
         capture_output=True,
         text=True,
         timeout=60,
-        check=True,
     )
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 

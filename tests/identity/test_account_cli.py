@@ -22,7 +22,7 @@ PASSWORD = "cheval batterie agrafe"
 
 async def _prepare(settings: Any) -> None:
     async with open_services(settings) as services:
-        await services.ins.load(POPULATOR, [PATIENT])
+        await services.ins.admit(POPULATOR, PATIENT)
         await services.identity.accounts.add_operator("partante", "Partante", PASSWORD)
 
 
