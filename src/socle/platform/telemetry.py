@@ -62,7 +62,7 @@ def configure_logs(level: str) -> None:
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Request lines would hold addresses and paths with identifiers; the doors count requests themselves.
-    for noisy in ("uvicorn.access", "uvicorn.error", "pgqueuer", "httpx", "weasyprint", "fontTools"):
+    for noisy in ("uvicorn.access", "uvicorn.error", "pgqueuer", "httpx", "weasyprint", "fontTools", "pikepdf"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
