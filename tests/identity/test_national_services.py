@@ -32,10 +32,10 @@ from socle.services.identity.personas import Persona
 
 pytestmark = [pytest.mark.blackbox, pytest.mark.timeout(240)]
 
-CLINIC = Structure(id="F780987657", id_nat="1780987657", finess="780987657", name="CLINIQUE", sector="SA04")
+CLINIC = Structure(id="F590987657", id_nat="1590987657", finess="590987657", name="CLINIQUE", sector="SA04")
 DOCTOR = Professional(
-    id_nat="810105551237",
-    rpps="10105551237",
+    id_nat="810999887762",
+    rpps="10999887762",
     family="LEROUX",
     given="ANNE",
     exercises=(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from socle.cli.offline import Data, work_offline
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from typing import TypeVar
 
     from socle.app import Services
@@ -20,7 +21,6 @@ citizen = App(name="citizen", help="Espaces des citoyens.")
 app.command(operator)
 app.command(citizen)
 
-Data = Annotated[str | None, Parameter(help="Dossier des données (par défaut .socle).")]
 Json = Annotated[bool, Parameter(help="Écrire le résultat en JSON.")]
 
 
@@ -28,7 +28,7 @@ Json = Annotated[bool, Parameter(help="Écrire le résultat en JSON.")]
 def add_operator(login: str, *, name: str, data: Data = None) -> None:
     """Crée le compte d'un exploitant ; le mot de passe est demandé, le second facteur à la première connexion."""
     password = _ask_password()
-    _run(data, lambda services: services.identity.accounts.add_operator(login, name, password))
+    work_offline(data, lambda services: services.identity.accounts.add_operator(login, name, password))
     print(f"Compte {login} créé : /connexion?espace=operateur")
 
 
@@ -37,7 +37,7 @@ def list_operators(*, data: Data = None, json: Json = False) -> None:
     """Liste les comptes des exploitants."""
     import msgspec
 
-    found = _run(data, lambda services: services.identity.accounts.list_operators())
+    found = work_offline(data, lambda services: services.identity.accounts.list_operators())
     if json:
         print(msgspec.json.encode([{"login": login, "name": name} for login, name in found]).decode())
     else:
@@ -48,14 +48,14 @@ def list_operators(*, data: Data = None, json: Json = False) -> None:
 def recover_operator(login: str, *, data: Data = None) -> None:
     """Rend son compte à un exploitant qui a tout perdu : nouveau mot de passe, second facteur à enrôler de nouveau."""
     password = _ask_password()
-    _run(data, lambda services: services.identity.accounts.reset_operator(login, password))
+    work_offline(data, lambda services: services.identity.accounts.reset_operator(login, password))
     print(f"Compte {login} rendu : ses connexions et ses clés d'accès sont fermées.")
 
 
 @operator.command(name="remove")
 def remove_operator(login: str, *, data: Data = None) -> None:
     """Ferme le compte d'un exploitant, et ses connexions avec lui."""
-    _run(data, lambda services: services.identity.accounts.close_operator(login))
+    work_offline(data, lambda services: services.identity.accounts.close_operator(login))
     print(f"Compte {login} fermé.")
 
 
@@ -79,7 +79,7 @@ def invite_citizen(matricule: str, *, oid: str = "", data: Data = None, json: Js
         name = f"{traits.first_given_name} {traits.used_name or traits.birth_name}"
         return name, await services.identity.accounts.invite(ins, name)
 
-    name, code = _run(data, invite)
+    name, code = work_offline(data, invite)
     shown = "-".join(code[start : start + 4] for start in range(0, len(code), 4))
     if json:
         print(msgspec.json.encode({"name": name, "code": shown}).decode())
@@ -91,16 +91,3 @@ def _ask_password() -> str:
     import getpass
 
     return getpass.getpass("Mot de passe (12 caractères ou plus) : ")
-
-
-def _run(data: str | None, use: Callable[[Services], Awaitable[T]]) -> T:
-    import asyncio
-
-    from socle.platform.settings import Settings
-    from socle.server.offline import open_services
-
-    async def work() -> T:
-        async with open_services(Settings.from_environment(data=data)) as services:
-            return await use(services)
-
-    return asyncio.run(work())

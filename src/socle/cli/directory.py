@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from socle.cli.offline import Data, work_offline
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeVar
@@ -19,7 +21,6 @@ app = App(name="directory", help="L'annuaire : import, export, recherche, clés 
 key = App(name="key", help="Clés de l'API FHIR (en-tête ESANTE-API-KEY).")
 app.command(key)
 
-Data = Annotated[str | None, Parameter(help="Dossier des données (par défaut .socle).")]
 Json = Annotated[bool, Parameter(help="Écrire le résultat en JSON.")]
 
 
@@ -118,13 +119,4 @@ def remove(name: str, *, data: Data = None) -> int:
 
 
 def _run(data: str | None, use: Callable[[DirectoryService], Awaitable[T]]) -> T:
-    import asyncio
-
-    from socle.platform.settings import Settings
-    from socle.server.offline import open_services
-
-    async def work() -> T:
-        async with open_services(Settings.from_environment(data=data)) as services:
-            return await use(services.directory)
-
-    return asyncio.run(work())
+    return work_offline(data, lambda services: use(services.directory))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from socle.cli.offline import Data
+
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
@@ -191,7 +193,7 @@ def label(
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="Fichier .pdf, .svg ou .png.")],
     oid: str = _TEST_OID,
-    data: Annotated[str | None, Parameter(help="Dossier des données (par défaut .socle).")] = None,
+    data: Data = None,
     json: Json = False,
 ) -> int:
     """Imprime l'étiquette (ou le seul datamatrix) d'une identité qualifiée de la base."""

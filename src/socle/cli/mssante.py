@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import date
@@ -11,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from cyclopts import App, Parameter
 
+from socle.cli.offline import Data, work_offline
+
 if TYPE_CHECKING:
     from socle.services.mssante.domain import Mailbox
     from socle.services.mssante.service import MssanteService
 
 app = App(name="mss", help="L'opérateur MSSanté : boîtes, file d'attente, liste blanche, traces, indicateurs.")
 
-Data = Annotated[str | None, Parameter(help="Dossier des données (par défaut .socle).")]
 Json = Annotated[bool, Parameter(name="--json", help="Répondre en JSON.")]
 T = TypeVar("T")
 
@@ -285,14 +285,7 @@ def api_key(name: str, *, data: Data = None, json: Json = False) -> None:
 
 
 def _run(data: str | None, ask: Callable[[MssanteService], Awaitable[T]]) -> T:
-    from socle.platform.settings import Settings
-    from socle.server.offline import open_services
-
-    async def run() -> T:
-        async with open_services(Settings.from_environment(data=data)) as services:
-            return await ask(services.mssante)
-
-    return asyncio.run(run())
+    return work_offline(data, lambda services: ask(services.mssante))
 
 
 def _shown(box: Mailbox) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from socle.cli.offline import Data, work_offline
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeVar
@@ -20,7 +22,6 @@ keys = App(name="keys", help="Clés de signature.")
 app.command(client)
 app.command(keys)
 
-Data = Annotated[str | None, Parameter(help="Dossier des données (par défaut .socle).")]
 Json = Annotated[bool, Parameter(help="Écrire le résultat en JSON.")]
 Realm = Annotated[str, Parameter(help="psc ou franceconnect.")]
 _GRANTS = {
@@ -152,13 +153,4 @@ def token(rpps: str, *, data: Data = None, json: Json = False) -> None:
 
 
 def _run(data: str | None, use: Callable[[IdentityService], Awaitable[T]]) -> T:
-    import asyncio
-
-    from socle.platform.settings import Settings
-    from socle.server.offline import open_services
-
-    async def work() -> T:
-        async with open_services(Settings.from_environment(data=data)) as services:
-            return await use(services.identity)
-
-    return asyncio.run(work())
+    return work_offline(data, lambda services: use(services.identity))

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from socle.cli.offline import Data
+
 if TYPE_CHECKING:
     from socle.sandbox.pki import Credential, KeyPurpose, TestAuthority
 
 app = App(name="pki", help="Certificats de test, de la forme de ceux de l'IGC-Santé.")
 
-Data = Annotated[str | None, Parameter(help="Dossier des données (par défaut .socle).")]
 Output = Annotated[Path, Parameter(alias="-o", help="Dossier où écrire clé, certificat et chaîne.")]
 Json = Annotated[bool, Parameter(help="Écrire le résultat en JSON.")]
 Authentication = Annotated[bool, Parameter(help="Certificat d'authentification (TLS) au lieu de signature.")]

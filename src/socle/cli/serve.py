@@ -6,10 +6,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from socle.cli.offline import Data
+
 
 def serve(
     *,
-    data: Annotated[str | None, Parameter(help="Dossier des données (par défaut .socle).")] = None,
+    data: Data = None,
     host: Annotated[str | None, Parameter(help="Adresse d'écoute.")] = None,
     port: Annotated[int | None, Parameter(help="Port HTTP.")] = None,
     tls_port: Annotated[int | None, Parameter(help="Port HTTPS avec certificats clients ; 0 : aucun.")] = None,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-Data = Annotated[str | None, Parameter(help="Dossier des données (par défaut .socle).")]
+from socle.cli.offline import Data, work_offline
+
+if TYPE_CHECKING:
+    from socle.app import Services
+
 Json = Annotated[bool, Parameter(name="--json", help="Répondre en JSON.")]
 
 audit = App(name="audit", help="Les traces : les vérifier, en signer les têtes.")
@@ -19,15 +22,9 @@ keys = App(name="keys", help="Les clés maîtresses.")
 
 def verify(*, data: Data = None, sweep: bool = False, json: Json = False) -> None:
     """Relit et recalcule chaque objet et chaque chaîne de traces ; sort avec 1 si quelque chose manque ou diffère."""
-    from socle.platform.settings import Settings
-    from socle.server.offline import open_services
-    from socle.server.verification import Report, verify_base
+    from socle.server.verification import verify_base
 
-    async def run() -> Report:
-        async with open_services(Settings.from_environment(data=data)) as services:
-            return await verify_base(services, sweep=sweep, progress=_progress())
-
-    report = asyncio.run(run())
+    report = work_offline(data, lambda services: verify_base(services, sweep=sweep, progress=_progress()))
     _print(
         report,
         f"{report.documents} documents relus, {report.orphans} objets orphelins"
@@ -61,7 +58,7 @@ def verify_audit(file: Path | None = None, *, data: Data = None, key: str = "", 
             )
         _print(check, "\n".join([said, *(check.faults or ["Les traces sont intactes."])]), json)
         sys.exit(1 if check.faults or not check.vouched else 0)
-    faults = asyncio.run(_chain_faults(data))
+    faults = work_offline(data, _chain_faults)
     _print({"faults": faults}, "Les traces sont intactes." if not faults else "\n".join(faults), json)
     sys.exit(1 if faults else 0)
 
@@ -101,47 +98,29 @@ def export_audit(
     since: str, until: str = "", *, output: Path | None = None, operator: str = "cli", data: Data = None
 ) -> None:
     """Écrit les traces de SINCE à UNTIL (AAAA-MM-JJ, UTC) en AuditEvents FHIR, une par ligne. L'export est tracé."""
-    from socle.server.offline import open_services
     from socle.services.audit.export import export_events, read_days
 
     span = read_days(since, until)
 
-    async def run() -> int:
-        from socle.platform.settings import Settings
+    async def export(services: Services) -> int:
+        with output.open("wb") if output else nullcontext(sys.stdout.buffer) as target:
+            return await export_events(services.base, services.dmp, operator, span, target.write)
 
-        async with open_services(Settings.from_environment(data=data)) as services:
-            with output.open("wb") if output else nullcontext(sys.stdout.buffer) as target:
-                return await export_events(services.base, services.dmp, operator, span, target.write)
-
-    count = asyncio.run(run())
+    count = work_offline(data, export)
     print(f"{count} traces.", file=sys.stderr)
 
 
 @audit.command(name="forget")
 def forget_traces(*, data: Data = None, json: Json = False) -> None:
     """Oublie dès maintenant les traces plus vieilles que SOCLE_AUDIT_YEARS (le service le fait chaque jour)."""
-    from socle.platform.settings import Settings
-    from socle.server.offline import open_services
-
-    async def run() -> int:
-        async with open_services(Settings.from_environment(data=data)) as services:
-            return await services.base.audit.forget()
-
-    forgotten = asyncio.run(run())
+    forgotten = work_offline(data, lambda services: services.base.audit.forget())
     _print({"forgotten": forgotten}, f"{forgotten} traces oubliées.", json)
 
 
 @audit.command(name="sign")
 def sign_heads(*, data: Data = None, json: Json = False) -> None:
     """Signe dès maintenant la tête des chaînes qui ont grandi (le service le fait chaque jour)."""
-    from socle.platform.settings import Settings
-    from socle.server.offline import open_services
-
-    async def run() -> int:
-        async with open_services(Settings.from_environment(data=data)) as services:
-            return await services.base.audit.sign_heads()
-
-    signed = asyncio.run(run())
+    signed = work_offline(data, lambda services: services.base.audit.sign_heads())
     _print({"signed": signed}, f"{signed} têtes signées.", json)
 
 
@@ -149,26 +128,17 @@ def sign_heads(*, data: Data = None, json: Json = False) -> None:
 def rotate_keys(*, data: Data = None, json: Json = False) -> None:
     """Ajoute une clé maîtresse et réemballe avec elle toutes les clés des patients. Redémarrez ensuite le service."""
     from socle.platform.keys import KeyRings, MasterKeys
-    from socle.platform.settings import Settings
-    from socle.server.offline import open_services
 
-    settings = Settings.from_environment(data=data)
+    async def rotate(services: Services) -> tuple[str, int]:
+        masters = MasterKeys.rotate(services.base.settings.master_keys_path)
+        return masters.active.id, await KeyRings(services.base.database, masters).rewrap()
 
-    async def run() -> tuple[str, int]:
-        async with open_services(settings) as services:
-            masters = MasterKeys.rotate(settings.master_keys_path)
-            return masters.active.id, await KeyRings(services.base.database, masters).rewrap()
-
-    active, wrapped = asyncio.run(run())
+    active, wrapped = work_offline(data, rotate)
     _print({"active": active, "rewrapped": wrapped}, f"Clé active : {active} ; {wrapped} clés réemballées.", json)
 
 
-async def _chain_faults(data: str | None) -> list[str]:
-    from socle.platform.settings import Settings
-    from socle.server.offline import open_services
-
-    async with open_services(Settings.from_environment(data=data)) as services:
-        return [f"{chain}: {fault}" for chain, fault in (await services.base.audit.verify_all()).faults.items()]
+async def _chain_faults(services: Services) -> list[str]:
+    return [f"{chain}: {fault}" for chain, fault in (await services.base.audit.verify_all()).faults.items()]
 
 
 def _progress() -> bool:
