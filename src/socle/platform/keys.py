@@ -83,11 +83,23 @@ class Unreadable(Exception):
     """Sealed bytes are not what was sealed: storage is at fault, not the request."""
 
 
-def seal(owner: UUID, version: int, key: bytes, context: bytes, content: bytes) -> bytes:
-    """The pure part of ``KeyRings.seal``."""
-    nonce = secrets.token_bytes(12)
-    body = AESGCM(key).encrypt(nonce, content, owner.bytes + context)
-    return _MAGIC + version.to_bytes(2, "big") + nonce + body
+class Ring(msgspec.Struct, frozen=True):
+    """The keys with which one owner's content is sealed. It asks the database for nothing."""
+
+    owner: UUID
+    version: int
+    key: bytes
+    #: Stays the same as long as the ring lives, to index what is encrypted (blind index).
+    index_key: bytes
+
+    def seal(self, context: bytes, content: bytes) -> bytes:
+        """``content`` encrypted (AES-256-GCM), bound to the owner and to ``context``.
+
+        The form is ``b"S1"``, key version (2 bytes), nonce (12 bytes), ciphertext.
+        """
+        nonce = secrets.token_bytes(12)
+        body = AESGCM(self.key).encrypt(nonce, content, self.owner.bytes + context)
+        return _MAGIC + self.version.to_bytes(2, "big") + nonce + body
 
 
 def unseal(owner: UUID, key: bytes, context: bytes, sealed: bytes) -> bytes:
@@ -107,28 +119,38 @@ class KeyRings:
         self._cache: OrderedDict[tuple[UUID, int], bytes] = OrderedDict()
         self._current: dict[UUID, int] = {}
 
-    async def current(self, owner: UUID) -> tuple[int, bytes]:
-        """The version and the data key with which new objects of ``owner`` are encrypted, created at first use.
+    async def ring(self, owner: UUID, connection: Connection | None = None) -> Ring:
+        """The keys with which new content of ``owner`` is sealed, created at first use.
 
-        The key is committed on its own, so that no rolled-back transaction takes it away: call it outside one.
+        Outside a transaction they are committed on their own. Inside one, give its ``connection``: they are read and
+        created there, so that it waits for no second connection, and what it seals commits with its key or not at all.
         """
         version = self._current.get(owner)
-        if version is not None and (owner, version) in self._cache:
-            return version, self._cache[owner, version]
-        async with self._database.connection() as connection:
+        if connection is None and version is not None and (owner, version) in self._cache:
+            key = self._cache[owner, version]
+        elif connection is None:
+            async with self._database.connection() as own:
+                version, key = await self._find_or_add(own, owner)
+            self._current[owner] = version
+            self._remember(owner, version, key)
+        else:
+            version, key = await self._find_or_add(connection, owner)
+        first = key if version == 1 else await self.find(owner, 1, connection)
+        assert first is not None
+        return Ring(owner, version, key, hashlib.blake2b(b"index", key=first, digest_size=32).digest())
+
+    async def _find_or_add(self, connection: Connection, owner: UUID) -> tuple[int, bytes]:
+        row = await QUERIES["find_current_key"].row(connection, patient_key=owner)
+        if row is None:
+            await QUERIES["add_first_key"].execute(
+                connection,
+                patient_key=owner,
+                master_id=self._masters.active.id,
+                wrapped=self._masters.wrap(secrets.token_bytes(32)),
+            )
             row = await QUERIES["find_current_key"].row(connection, patient_key=owner)
-            if row is None:
-                await QUERIES["add_first_key"].execute(
-                    connection,
-                    patient_key=owner,
-                    master_id=self._masters.active.id,
-                    wrapped=self._masters.wrap(secrets.token_bytes(32)),
-                )
-                row = await QUERIES["find_current_key"].row(connection, patient_key=owner)
         assert row is not None
-        key = self._remember(owner, row["version"], self._masters.unwrap(row["master_id"], row["wrapped"]))
-        self._current[owner] = row["version"]
-        return row["version"], key
+        return row["version"], self._masters.unwrap(row["master_id"], row["wrapped"])
 
     async def find(self, owner: UUID, version: int, connection: Connection | None = None) -> bytes | None:
         """The data key ``version`` of ``owner``, or ``None`` when it was destroyed."""
@@ -144,12 +166,8 @@ class KeyRings:
         return self._remember(owner, version, self._masters.unwrap(row["master_id"], row["wrapped"]))
 
     async def seal(self, owner: UUID, context: bytes, content: bytes) -> bytes:
-        """``content`` encrypted (AES-256-GCM) under the owner's current key, bound to the owner and to ``context``.
-
-        The form is ``b"S1"``, key version (2 bytes), nonce (12 bytes), ciphertext. Call it outside a transaction.
-        """
-        version, key = await self.current(owner)
-        return seal(owner, version, key, context, content)
+        """``content`` sealed by ``ring(owner)``. Call it outside a transaction."""
+        return (await self.ring(owner)).seal(context, content)
 
     async def open(self, owner: UUID, context: bytes, sealed: bytes, connection: Connection | None = None) -> bytes:
         """What ``seal`` was given. Raises ``Unreadable`` if it was altered or moved, or its key destroyed."""
@@ -161,11 +179,8 @@ class KeyRings:
         return unseal(owner, key, context, sealed)
 
     async def index_key(self, owner: UUID) -> bytes:
-        """A key that stays the same as long as the ring lives, to index what is encrypted (blind index)."""
-        await self.current(owner)
-        key = await self.find(owner, 1)
-        assert key is not None
-        return hashlib.blake2b(b"index", key=key, digest_size=32).digest()
+        """The ``index_key`` of ``ring(owner)``. Call it outside a transaction."""
+        return (await self.ring(owner)).index_key
 
     async def destroy(self, connection: Connection, owner: UUID) -> None:
         """Deletes the ring of ``owner`` in the caller's transaction: its objects can never be read again."""

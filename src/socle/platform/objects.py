@@ -1,7 +1,7 @@
 """Documents as encrypted, content-addressed objects, on disk or on S3.
 
 The address of a content is its BLAKE2b under the owner's index key: the same content has the same address for the same
-owner, and tells nothing without the key. The stored form is that of ``KeyRings.seal``, bound to the address.
+owner, and tells nothing without the key. The stored form is that of ``Ring.seal``, bound to the address.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import obstore
 from obstore.store import MemoryStore, ObjectStore, from_url
 
 from socle.platform.database import Connection
-from socle.platform.keys import KeyRings, Unreadable, seal
+from socle.platform.keys import KeyRings, Ring, Unreadable
 from socle.platform.threads import off_loop
 
 #: Objects written together: as many sealed contents are in memory at a time.
@@ -203,12 +203,11 @@ class ObjectVault:
 
         If that transaction does not commit, they are orphans that a sweep removes later.
         """
-        version, key = await self.rings.current(owner)
-        address_key = await self.rings.index_key(owner)
+        ring = await self.rings.ring(owner)
         addresses: list[str] = []
         for start in range(0, len(contents), _TOGETHER):
             batch = contents[start : start + _TOGETHER]
-            seal_batch = partial(_address_and_seal, owner, version, key, address_key, batch)
+            seal_batch = partial(_address_and_seal, ring, batch)
             sealed = await off_loop(sum(map(len, batch)), seal_batch)
             await self.backend.put({_path(owner, address): content for address, content in sealed})
             addresses += [address for address, _ in sealed]
@@ -236,11 +235,8 @@ def _path(owner: UUID, address: str) -> str:
     return f"{owner.hex[:2]}/{owner}/{address}"
 
 
-def _address_and_seal(
-    owner: UUID, version: int, key: bytes, address_key: bytes, contents: Sequence[bytes]
-) -> list[tuple[str, bytes]]:
-    addresses = [hashlib.blake2b(content, digest_size=32, key=address_key).hexdigest() for content in contents]
+def _address_and_seal(ring: Ring, contents: Sequence[bytes]) -> list[tuple[str, bytes]]:
+    addresses = [hashlib.blake2b(content, digest_size=32, key=ring.index_key).hexdigest() for content in contents]
     return [
-        (address, seal(owner, version, key, address.encode(), content))
-        for address, content in zip(addresses, contents, strict=True)
+        (address, ring.seal(address.encode(), content)) for address, content in zip(addresses, contents, strict=True)
     ]

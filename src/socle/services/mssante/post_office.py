@@ -152,7 +152,7 @@ class PostOffice:
         if not all(self.domains.are_ours(recipient.address.domain) for recipient in recipients):
             parcel.queued_object = await self._base.objects.put(self.operator_key, marked)
         elif envelope.sender is not None:
-            await self._base.objects.rings.current(self.operator_key)  # a report may be needed inside the transaction
+            await self._base.objects.rings.ring(self.operator_key)  # a report may be needed inside the transaction
         return parcel
 
     async def _find_boxes(self, recipients: tuple[Recipient, ...]) -> dict[str, UUID]:

@@ -244,7 +244,7 @@ class Relay:
         """Deletes, postpones or gives up each row, with the reports that the sender is owed, in one transaction."""
         now = self._base.clock()
         office = self._service.office
-        await self._base.objects.rings.current(office.operator_key)
+        await self._base.objects.rings.ring(office.operator_key)
         delays = self._service.delays
         async with self._base.database.transaction() as connection:
             for row in rows:
