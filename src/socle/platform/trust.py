@@ -50,8 +50,8 @@ class Usage(StrEnum):
 
 
 class _Chain(msgspec.Struct, frozen=True):
-    #: Issuer and serial number of each certificate below the anchor.
-    links: tuple[tuple[x509.Name, int], ...]
+    #: Issuer (DER of its name) and serial number of each certificate below the anchor.
+    links: tuple[tuple[bytes, int], ...]
     not_before: datetime
     not_after: datetime
     holder: Holder
@@ -91,7 +91,7 @@ class TrustStore:
         self._authorities = {authority.subject: authority for authority in [*intermediates, *anchors]}
         self._intermediates = intermediates
         self._crl_directory = crl_directory
-        self._crls: dict[x509.Name, _RevocationList] = {}
+        self._crls: dict[bytes, _RevocationList] = {}
         self._crl_stamps: dict[str, int] = {}
         self._chains: OrderedDict[tuple[x509.Certificate, Usage], _Chain] = OrderedDict()
         self._lock = threading.Lock()
@@ -148,7 +148,7 @@ class TrustStore:
                 ),
             ) from error
         return _Chain(
-            tuple((link.issuer, link.serial_number) for link in chain[:-1]),
+            tuple((link.issuer.public_bytes(), link.serial_number) for link in chain[:-1]),
             max(link.not_valid_before_utc for link in chain),
             min(link.not_valid_after_utc for link in chain),
             read_holder(certificate),
@@ -195,7 +195,7 @@ class TrustStore:
         authority = self._authorities.get(loaded.issuer)
         if authority is None or not _has_signed(authority, loaded):
             return
-        self._crls[loaded.issuer] = _RevocationList(
+        self._crls[loaded.issuer.public_bytes()] = _RevocationList(
             frozenset(revoked.serial_number for revoked in loaded), loaded.next_update_utc
         )
 

@@ -105,8 +105,19 @@ def write_name(name: x509.Name) -> str:
     return name.rfc4514_string(_WRITTEN)
 
 
-# Remembered: who calls writes the same name each time, and names of strangers never come here.
+# Remembered by certificate: a signer writes the same name each time, and names of strangers never come here.
 @lru_cache(maxsize=1024)
+def is_subject(text: str, certificate: x509.Certificate) -> bool:
+    """Whether ``text`` writes the subject of ``certificate``. See ``is_same_name``."""
+    return is_same_name(text, certificate.subject)
+
+
+@lru_cache(maxsize=1024)
+def is_issuer(text: str, certificate: x509.Certificate) -> bool:
+    """Whether ``text`` writes the issuer of ``certificate``. See ``is_same_name``."""
+    return is_same_name(text, certificate.issuer)
+
+
 def is_same_name(text: str, name: x509.Name) -> bool:
     """Whether ``text`` writes ``name``: part by part, in either order, whatever the aliases, case and spaces.
 

@@ -25,7 +25,7 @@ from socle.services.identity.domain import Client, ClientAuthentication, Realm, 
 from socle.services.identity.errors import InvalidClient, invalid_client, invalid_request
 from socle.services.identity.rules import is_registrable_redirect
 from socle.services.identity.scopes import SCOPES
-from socle.standards.certificates import is_same_name
+from socle.standards.certificates import is_subject
 from socle.standards.errors import InvalidContent, NotAuthenticated, NotFound, Text
 
 QUERIES = Queries("socle.services.identity")
@@ -181,7 +181,7 @@ class ClientRegistry:
                 Text("Le certificat est révoqué (commutateur).", "The certificate is revoked (switch)."),
                 requirement="RFC 8705 §2.1",
             )
-        if not client.tls_subject or not is_same_name(client.tls_subject, presented.subject):
+        if not client.tls_subject or not is_subject(client.tls_subject, presented):
             raise invalid_client()
 
     async def _by_assertion(self, form: Mapping[str, str], audiences: tuple[str, ...]) -> Client:

@@ -20,7 +20,7 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import InvalidInput, InvalidSignature, SignXMLException
 from signxml.verifier import SignatureConfiguration
 
-from socle.standards.certificates import is_same_name, read_certificate
+from socle.standards.certificates import is_subject, read_certificate
 from socle.standards.errors import MalformedInput, NotAuthenticated, Text
 from socle.standards.ids.ins import Ins
 from socle.standards.saml import names
@@ -75,6 +75,17 @@ class VihfRefused(NotAuthenticated):
         self.subcode = f"{{{WSSE}}}{SUBCODES.get(code, _TOKEN)}"
 
 
+class _AssertionVerifier(SignatureVerifier):
+    """``SignatureVerifier`` of an assertion that signs itself: its form was checked to say so."""
+
+    def _resolve_reference(
+        self, doc_root: etree._Element, reference: etree._Element, uri_resolver: object = None
+    ) -> etree._Element:
+        if reference.get("URI") != f"#{doc_root.get('ID')}":
+            raise InvalidInput("the signature covers something else")
+        return doc_root
+
+
 class VerifiedVihf(msgspec.Struct, frozen=True):
     """A VIHF whose signature holds, and the certificate that made it."""
 
@@ -98,7 +109,7 @@ def verify_vihf(
     check_certificate(certificate)
     signed = _verify_signature(assertion, certificate, at)
     vihf = read_vihf(signed)
-    if not is_same_name(vihf.issuer, certificate.subject):
+    if not is_subject(vihf.issuer, certificate):
         raise VihfRefused(
             "VihfIssuer",
             "L'Issuer n'est pas le sujet du certificat signataire.",
@@ -221,10 +232,9 @@ def _verify_signature(assertion: etree._Element, certificate: x509.Certificate, 
         ignore_ambiguous_key_info=False,
     )
     try:
-        result = SignatureVerifier().verify(
+        result = _AssertionVerifier().verify(
             etree.tostring(assertion, with_tail=False),
             x509_cert=certificate,
-            id_attribute="ID",
             expect_config=configuration,
         )
     except InvalidSignature as error:

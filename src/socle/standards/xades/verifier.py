@@ -15,13 +15,13 @@ from typing import Final
 
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
 from signxml.exceptions import InvalidInput, SignXMLException
 from signxml.verifier import SignatureConfiguration
 
-from socle.standards.certificates import is_same_name, read_certificate
+from socle.standards.certificates import is_issuer, read_certificate
 from socle.standards.errors import InvalidContent, SocleError, Text
 from socle.standards.signatures import SignatureVerifier
 from socle.standards.soap.envelope import text_of
@@ -48,6 +48,7 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 
 _SIGNATURE_METHODS = frozenset({SignatureMethod.RSA_SHA1, SignatureMethod.RSA_SHA256, SignatureMethod.RSA_SHA512})
 _DIGESTS = frozenset({DigestAlgorithm.SHA1, DigestAlgorithm.SHA256, DigestAlgorithm.SHA512})
+_FINGERPRINTS = {DigestName.SHA1: hashes.SHA1(), DigestName.SHA256: hashes.SHA256()}  # noqa: S303
 _CANONICAL = frozenset({C14N, C14N_WITH_COMMENTS})
 
 
@@ -67,6 +68,18 @@ class _Verifier(SignatureVerifier):
         if algorithm.value not in _CANONICAL:
             raise InvalidInput(f"Canonicalization method {algorithm.name} forbidden")
         return canonicalize(nodes, with_comments=algorithm.value == C14N_WITH_COMMENTS)
+
+    def _resolve_reference(
+        self, doc_root: etree._Element, reference: etree._Element, uri_resolver: object = None
+    ) -> etree._Element:
+        found = _WITH_ID(doc_root, id=reference.get("URI", "").removeprefix("#"))
+        if not isinstance(found, list) or len(found) != 1 or not isinstance(found[0], etree._Element):
+            raise InvalidInput("a reference names no part, or several")
+        return found[0]
+
+
+#: The elements whose attribute ``Id``, ``ID`` or ``id``, in whatever namespace, is ``$id``.
+_WITH_ID = etree.XPath("//*[@*[local-name() = 'Id' or local-name() = 'ID' or local-name() = 'id'] = $id]")
 
 
 def find_signature(submission: Submission) -> DocumentEntry | None:
@@ -101,7 +114,7 @@ def verify_submission_signature(
         raise _refusal(f"illisible. {error.reason.fr}", f"unreadable. {error.reason.en}") from error
     certificate = _check_form(root)
     check_certificate(certificate)
-    manifest, properties = _verify_value(root, certificate)
+    manifest, properties = _verify_value(content, certificate)
     signing_time = _check_signer(properties, certificate)
     _check_manifest(manifest, submission, read)
     return SubmissionSignature(certificate, signing_time)
@@ -129,7 +142,7 @@ def _check_form(root: etree._Element) -> x509.Certificate:
         raise _refusal("certificat absent ou illisible", "certificate missing or unreadable") from error
 
 
-def _verify_value(root: etree._Element, certificate: x509.Certificate) -> tuple[etree._Element, etree._Element]:
+def _verify_value(content: bytes, certificate: x509.Certificate) -> tuple[etree._Element, etree._Element]:
     """Manifest and properties as they were signed."""
     configuration = SignatureConfiguration(
         location="./",
@@ -142,9 +155,7 @@ def _verify_value(root: etree._Element, certificate: x509.Certificate) -> tuple[
     )
     try:
         # The identifier of the signature is an OID, which no xs:ID can be: the schema would refuse it.
-        results = _Verifier().verify(
-            etree.tostring(root), x509_cert=certificate, expect_config=configuration, validate_schema=False
-        )
+        results = _Verifier().verify(content, x509_cert=certificate, expect_config=configuration, validate_schema=False)
     except (SignXMLException, ValueError, TypeError, KeyError, AttributeError, etree.LxmlError) as error:
         raise _refusal(
             "sa valeur ou l'une de ses empreintes est fausse", "its value or one of its digests is wrong"
@@ -169,11 +180,10 @@ def _check_signer(properties: etree._Element, certificate: x509.Certificate) -> 
     name, serial = _find(cert, "X509IssuerName"), _find(cert, "X509SerialNumber")
     if method is None or value is None or name is None or serial is None:
         raise _refusal("SigningCertificate est incomplet", "SigningCertificate is incomplete")
-    der = certificate.public_bytes(serialization.Encoding.DER)
     if (
-        _decode(value) != _digest_of(method).digest(der)
+        _decode(value) != certificate.fingerprint(_FINGERPRINTS[_digest_of(method)])
         or text_of(serial) != str(certificate.serial_number)
-        or not is_same_name(text_of(name), certificate.issuer)
+        or not is_issuer(text_of(name), certificate)
     ):
         raise _refusal(
             "SigningCertificate ne désigne pas le certificat qui signe",
