@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import multiprocessing
 import os
 import signal
@@ -105,12 +106,15 @@ class Supervisor:
         sockets = {"http": _listen(settings.host, settings.port)}
         if settings.tls_port:
             sockets["https"] = _listen(settings.host, settings.tls_port)
+        # What is imported here stays in every process: the collector need not look through it, ten times over.
+        gc.disable()
         with ThreadPoolExecutor(1) as meanwhile:
             database = meanwhile.submit(self._start_postgres)
             from socle.server import process
 
             process.prepare(settings)
             url = database.result()
+        gc.enable()
         asyncio.run(process.migrate_all(url))
         told = msgspec.structs.replace(settings, database_url=url)
         life, own_end = os.pipe()
