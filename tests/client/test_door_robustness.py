@@ -347,3 +347,37 @@ async def test_a_base_may_require_signed_submissions(base: Base, document: bytes
     response = await place.post("repository", *place.envelope(Action.PROVIDE_AND_REGISTER, body, patient, attachments))
     assert b"XDSRepositoryError" in response.content
     assert (await place.dmp.send(document)).entry_uuid
+
+
+async def test_a_refusal_about_no_single_value_says_whom_or_what_it_is_about(place: Place, document: bytes) -> None:
+    patient = await place.admit(document)
+    stranger = Ins("180017505600101", patient.oid)
+    wanted = StoredQuery(
+        id=QueryId.FIND_DOCUMENTS,
+        parameters={
+            "$XDSDocumentEntryPatientId": ((stranger.to_cx(),),),
+            "$XDSDocumentEntryStatus": ((APPROVED,),),
+        },
+    )
+    places = []
+    for vouched in (stranger, patient):
+        answer = await place.post("registry", *place.envelope(Action.QUERY, write_query(wanted), vouched))
+        error = next(read_message(answer.content, answer.headers["content-type"]).body.iter("{*}RegistryError"))
+        places.append((error.get("errorCode"), error.get("location")))
+    assert places == [
+        ("XDSUnknownPatientId", "patientId"),
+        ("DMPInvalidVIHF", "wsse:Security/saml:Assertion (resource-id)"),
+    ]
+
+
+async def test_what_cannot_change_is_named_as_xds_names_it(place: Place, document: bytes) -> None:
+    patient = await place.admit(document)
+    sent = await place.dmp.send(document)
+    entry = await place.door.locate(sent.unique_id, patient)
+    assert entry is not None
+    other = replace(entry, type_code=replace(entry.type_code, code="11488-4"))
+    with pytest.raises(Refused) as refused:
+        await place.door.set_visibility(other, frozenset())
+    assert [(error.code, error.location) for error in refused.value.errors] == [
+        ("UnmodifiableMetadataError", "Document01/typeCode")
+    ]

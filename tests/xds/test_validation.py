@@ -75,6 +75,15 @@ def with_association(**changes: Any) -> Submission:
     return replace(GOOD, associations=(replace(MEMBER, **changes),))
 
 
+def with_link(kind: AssociationType, target: str) -> Submission:
+    link = Association(entry_uuid="A2", type=kind, source="D1", target=target)
+    return replace(GOOD, associations=(MEMBER, link))
+
+
+#: The name that HL7 v2 messages give to INVISIBLE_REPRESENTANTS_LEGAUX: not one of XDS.
+SECRET = Code("INVISIBLE_REP_LEGAUX", "1.2.250.1.213.1.1.4.13")
+
+
 def test_a_right_submission_breaks_nothing() -> None:
     assert broken(GOOD) == []
 
@@ -111,6 +120,10 @@ METADATA = "XDSRegistryMetadataError"
         (with_association(submission_set_status=""), (METADATA, "A1/SubmissionSetStatus")),
         (with_association(target="D9"), ("UnresolvedReferenceException", "A1/targetObject")),
         (with_association(type=AssociationType.REPLACES), (METADATA, "A1/sourceObject")),
+        (with_link(AssociationType.REPLACES, "D1"), (METADATA, "A2/targetObject")),
+        (with_link(AssociationType.TRANSFORMS_AND_REPLACES, "F"), (METADATA, "A2/targetObject")),
+        (with_link(AssociationType.TRANSFORMS, "D1"), (METADATA, "A2/targetObject")),
+        (with_entry(confidentiality_codes=(CODE, SECRET)), (METADATA, "D1/confidentialityCode")),
         (replace(GOOD, associations=(MEMBER, MEMBER)), (METADATA, "A1")),
         (replace(GOOD, folders=(replace(FOLDER, codes=()),)), (METADATA, "F/codeList")),
         (replace(GOOD, contents={}), ("XDSMissingDocument", "D1")),

@@ -25,10 +25,9 @@ from socle.standards.fhir.pdsm.times import to_date_time
 from socle.standards.fhir.resources import Bundle, DocumentReference, OperationOutcome
 from socle.standards.ids.ins import Ins
 from socle.standards.xds.errors import Severity, XdsError
-from socle.standards.xds.model import Code, DocumentEntry, Status, Submission, Visibility
+from socle.standards.xds.model import VISIBILITY_SYSTEM, Code, DocumentEntry, Status, Submission, Visibility
 
 JSON: Final = "application/fhir+json"
-_VISIBILITY_SYSTEM: Final = "1.2.250.1.213.1.1.4.13"
 _STATUSES: Final = {
     Status.APPROVED: "current",
     Status.ARCHIVED: "current",
@@ -124,8 +123,8 @@ class FhirDoor(Door):
 
     async def set_visibility(self, entry: DocumentEntry, visibility: frozenset[Visibility]) -> None:
         """PATCH of ``securityLabel`` (TD3.3a, TD3.3b)."""
-        kept = [code for code in entry.confidentiality_codes if code.system != _VISIBILITY_SYSTEM]
-        codes = [*kept, *(Code(value, _VISIBILITY_SYSTEM) for value in sorted(visibility))]
+        kept = [code for code in entry.confidentiality_codes if code.system != VISIBILITY_SYSTEM]
+        codes = [*kept, *(Code(value, VISIBILITY_SYSTEM) for value in sorted(visibility))]
         labels = [msgspec.to_builtins(concept_of(code)) for code in codes]
         await self._patch(entry, [{"op": "replace", "path": "/securityLabel", "value": labels}])
 

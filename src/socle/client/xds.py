@@ -53,6 +53,7 @@ from socle.standards.xds.messages import (
     write_submit_request,
 )
 from socle.standards.xds.model import (
+    VISIBILITY_SYSTEM,
     Association,
     AssociationType,
     Code,
@@ -66,7 +67,6 @@ from socle.standards.xds.names import Action
 from socle.standards.xds.query import Groups, QueryId, ReturnType, StoredQuery, write_code, write_query
 
 PREFIX: Final = "/si-dmp-server/v2/services"
-_VISIBILITY_SYSTEM: Final = "1.2.250.1.213.1.1.4.13"
 _DE: Final = "$XDSDocumentEntry"
 
 
@@ -196,8 +196,8 @@ class XdsDoor(Door):
 
     async def set_visibility(self, entry: DocumentEntry, visibility: frozenset[Visibility]) -> None:
         """ITI-57: a new version of the metadata (TD3.3a, TD3.3b)."""
-        kept = tuple(code for code in entry.confidentiality_codes if code.system != _VISIBILITY_SYSTEM)
-        hidden = tuple(Code(value, _VISIBILITY_SYSTEM) for value in sorted(visibility))
+        kept = tuple(code for code in entry.confidentiality_codes if code.system != VISIBILITY_SYSTEM)
+        hidden = tuple(Code(value, VISIBILITY_SYSTEM) for value in sorted(visibility))
         submission_set = self._submission_set(entry)
         changed = replace(
             entry, entry_uuid="Document01", confidentiality_codes=(*kept, *hidden), status=Status.APPROVED

@@ -48,25 +48,25 @@ TRANSITIONS: Final = {
     (S.ARCHIVED, S.APPROVED): Function.ARCHIVE,
     (S.APPROVED, S.DELETED): Function.DELETE,
 }
-#: What a new metadata version may not change: everything but the confidentiality codes.
-_FIXED: Final = (
-    "unique_id",
-    "class_code",
-    "type_code",
-    "format_code",
-    "healthcare_facility_type_code",
-    "practice_setting_code",
-    "creation_time",
-    "language_code",
-    "mime_type",
-    "legal_authenticator",
-    "title",
-    "event_codes",
-    "service_start_time",
-    "service_stop_time",
-    "hash",
-    "size",
-)
+#: What a new metadata version may not change, by its name in XDS: everything but the confidentiality codes.
+_FIXED: Final = {
+    "uniqueId": "unique_id",
+    "classCode": "class_code",
+    "typeCode": "type_code",
+    "formatCode": "format_code",
+    "healthcareFacilityTypeCode": "healthcare_facility_type_code",
+    "practiceSettingCode": "practice_setting_code",
+    "creationTime": "creation_time",
+    "languageCode": "language_code",
+    "mimeType": "mime_type",
+    "legalAuthenticator": "legal_authenticator",
+    "title": "title",
+    "eventCodeList": "event_codes",
+    "serviceStartTime": "service_start_time",
+    "serviceStopTime": "service_stop_time",
+    "hash": "hash",
+    "size": "size",
+}
 _MASK: Final = frozenset({Visibility.MASQUE_PS})
 _EDITABLE: Final = frozenset({S.APPROVED, S.ARCHIVED})
 
@@ -95,7 +95,16 @@ async def update(
         previous = {link.target: link.previous_version for link in prepared.associations if link.type is A.HAS_MEMBER}
         statuses = [link for link in prepared.associations if link.type is A.UPDATE_AVAILABILITY]
         if not prepared.documents and not statuses:
-            raise invalid("XDSMetadataUpdateError", "Le message ne modifie rien.", "The message changes nothing.")
+            raise invalid(
+                "XDSMetadataUpdateError",
+                "Le message ne modifie rien.",
+                "The message changes nothing.",
+                location=submission.submission_set.entry_uuid,
+                remedy=Text(
+                    "Joignez la fiche modifiée, ou une association UpdateAvailabilityStatus.",
+                    "Add the changed entry, or an association UpdateAvailabilityStatus.",
+                ),
+            )
         async with ctx.base.database.transaction() as connection:
             ins = submission.submission_set.patient_id
             visit = await ctx.visit(connection, attempt, Function.LOCATE, actor, ins, for_change=True)
@@ -345,8 +354,8 @@ def _check_fixed(current: DocumentEntry, wanted: DocumentEntry, where: str) -> N
             "patientId cannot change.",
             location=f"{where}/patientId",
         )
-    for name in _FIXED:
-        if _comparable(getattr(wanted, name)) != _comparable(getattr(current, name)):
+    for name, field in _FIXED.items():
+        if _comparable(getattr(wanted, field)) != _comparable(getattr(current, field)):
             raise invalid(
                 "UnmodifiableMetadataError",
                 f"{name} ne peut pas changer : seule la confidentialité se modifie.",
@@ -391,6 +400,10 @@ def _wrong_status(current: StoredEntry, location: str) -> Exception:
         f"Ce changement n'est pas possible : le document est {status}.",
         f"This change is not possible: the document is {status}.",
         location=location,
+        remedy=Text(
+            "Relisez la fiche en vigueur (TD3.1) : son entryUUID et son état vont dans la demande.",
+            "Read the entry in force again (TD3.1): its entryUUID and its status go into the request.",
+        ),
     )
 
 

@@ -120,7 +120,9 @@ class RecordDoor:
         try:
             status = await self._dmp.record_status(actor, ins)
         except NotFound as error:
-            return replace(_done(request, code=error.code, text=error.sentence()), is_found=False)
+            return replace(
+                _done(request, code=error.code, text=f"{error.sentence('fr')} / {error.sentence('en')}"), is_found=False
+            )
         state = _STATES.get(status.state, "")
         return RecordAnswer(
             interaction=Interaction.GET_ANSWER,
@@ -188,6 +190,7 @@ class RecordDoor:
                 "DMPMalformedMessage",
                 Text("Motif de fermeture inconnu.", "Unknown closing reason."),
                 location="reasonOf/detectedIssueEvent/code",
+                remedy=Text(f"Motifs : {', '.join(ClosingReason)}.", f"Reasons: {', '.join(ClosingReason)}."),
             )
         reason = ClosingReason(request.closing_code)
         return _done(request, await self._dmp.close_record(actor, ins, reason, request.closing_text))

@@ -99,7 +99,13 @@ async def _trace_reads(
 
 def _missing(request: DocumentRequest, code: str = "XDSDocumentUniqueIdError") -> Missing:
     if code == "XDSUnknownRepositoryId":
-        reason = ("Cet entrepôt n'est pas le nôtre.", "This repository is not ours.")
+        reason = (
+            "Cet entrepôt n'est pas le nôtre. Donnez le repositoryUniqueId de la fiche (TD3.1).",
+            "This repository is not ours. Give the repositoryUniqueId of the entry (TD3.1).",
+        )
     else:
-        reason = ("Il n'y a pas de document de cet identifiant.", "There is no document of this identifier.")
+        reason = (
+            "Il n'y a pas de document de cet identifiant. Cherchez l'uniqueId par TD3.1.",
+            "There is no document of this identifier. Look for the uniqueId with TD3.1.",
+        )
     return Missing(request=request, code=code, reason_fr=reason[0], reason_en=reason[1])

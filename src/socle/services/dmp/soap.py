@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import structlog
 from lxml import etree
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -31,7 +32,7 @@ from socle.services.dmp.signature import require_signature
 from socle.services.dmp.wsdl import write_wsdl
 from socle.services.dmp.xds_queries import asks_for_nothing, to_domain
 from socle.services.ins.service import InsService
-from socle.standards.errors import MalformedInput, NotAuthenticated, SocleError, Text, Unavailable
+from socle.standards.errors import Forbidden, MalformedInput, NotAuthenticated, SocleError, Text, Unavailable
 from socle.standards.hl7v3.names import HABILITATIONS, HL7, PATIENTS
 from socle.standards.saml import VihfRefused
 from socle.standards.soap import Message, fault_of, read_message, write_fault, write_message
@@ -59,6 +60,9 @@ _DOOR: Final = "si-dmp-server"
 #: To write an object takes as long as to read so many bytes, about.
 _OBJECT_BYTES: Final = 1_000
 _XDS: Final = frozenset({XDSB, LCM, QUERY})
+_CREDENTIAL: Final = "wsse:Security/saml:Assertion"
+#: Where to look when a refusal is about no single value of the message: the patient asked for, or who asks.
+_PLACES: Final = {"XDSUnknownPatientId": "patientId", "DMPInvalidVIHF": f"{_CREDENTIAL} (resource-id)"}
 #: Codes in which a busy part of the base is told by XDS, unless it says its own.
 _BUSY: Final = {True: "XDSRepositoryBusy", False: "XDSRegistryBusy"}
 
@@ -296,13 +300,15 @@ def _told(error: SocleError, *, is_repository: bool) -> tuple[XdsError, ...]:
         context = f"{error.sentence('fr')} / {error.sentence('en')}"
         code = error.code if error.code in CODES else _BUSY[is_repository]
         return (XdsError(code=code, context=context),)
-    return errors_of(error, "XDSRepositoryError" if is_repository else "XDSRegistryError")
+    place = _PLACES.get(error.code) or (_CREDENTIAL if isinstance(error, Forbidden) else "")
+    return tuple(
+        replace(one, location=one.location or place)
+        for one in errors_of(error, "XDSRepositoryError" if is_repository else "XDSRegistryError")
+    )
 
 
 def _warn(warnings: tuple[str, ...]) -> list[XdsError]:
-    return [
-        XdsError(code="XDSExtraMetadataNotSaved", context=warning, severity=Severity.WARNING) for warning in warnings
-    ]
+    return [XdsError(code="InvalidDocumentContent", context=warning, severity=Severity.WARNING) for warning in warnings]
 
 
 def _inline(body: etree._Element, attachments: dict[str, tuple[str, bytes]]) -> None:

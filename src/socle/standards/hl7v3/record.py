@@ -103,7 +103,7 @@ class RecordAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_record_request(root: etree._Element) -> RecordRequest:
     """The request of an interaction element. Raises ``MalformedInput`` (``DMPMalformedMessage``)."""
-    interaction = _enum(Interaction, etree.QName(root).localname, "/")
+    interaction = _enum(Interaction, etree.QName(root).localname, etree.QName(root).localname)
     if etree.QName(root).namespace != HL7:
         raise _malformed("/")
     act = _find(root, "h:controlActProcess")
@@ -248,7 +248,7 @@ def _write_status(patient: etree._Element, answer: RecordAnswer) -> None:
 def read_record_answer(root: etree._Element) -> RecordAnswer:
     """The answer of an interaction element. Raises ``MalformedInput``."""
     act = _find(root, "h:controlActProcess")
-    interaction = _enum(Interaction, etree.QName(root).localname, "/")
+    interaction = _enum(Interaction, etree.QName(root).localname, etree.QName(root).localname)
     closed_at = _attribute(act, ".//h:detectedIssueEvent/h:effectiveTime", "value")
     status = dict(_read_status(act))
     return RecordAnswer(

@@ -11,6 +11,7 @@ Source: IHE ITI TF-3 §4.2; CI-SIS Partage de documents.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -51,6 +52,10 @@ class AssociationType(StrEnum):
     IS_SNAPSHOT_OF = "urn:ihe:iti:2010:AssociationType:IsSnapshotOf"
     UPDATE_AVAILABILITY = "urn:ihe:iti:2010:AssociationType:UpdateAvailabilityStatus"
     SUBMIT_ASSOCIATION = "urn:ihe:iti:2010:AssociationType:SubmitAssociation"
+
+
+#: Code system of ``Visibility`` (TRE_A07).
+VISIBILITY_SYSTEM: Final = "1.2.250.1.213.1.1.4.13"
 
 
 class Visibility(StrEnum):

@@ -12,7 +12,16 @@ from datetime import datetime
 from typing import Final
 
 from socle.standards.xds.errors import XdsError, metadata_error
-from socle.standards.xds.model import AssociationType, Author, DocumentEntry, Folder, Submission, SubmissionSet
+from socle.standards.xds.model import (
+    VISIBILITY_SYSTEM,
+    AssociationType,
+    Author,
+    DocumentEntry,
+    Folder,
+    Submission,
+    SubmissionSet,
+    Visibility,
+)
 
 MAX_TITLE: Final = 128
 MAX_UNIQUE_ID: Final = 128
@@ -125,6 +134,15 @@ def _check_document(entry: DocumentEntry) -> Iterator[XdsError]:
     yield from _check_oid(entry.unique_id, f"{where}/uniqueId")
     if not entry.confidentiality_codes:
         yield _missing(f"{where}/confidentialityCode")
+    for code in entry.confidentiality_codes:
+        # A secret that nobody understands would be no secret.
+        if code.system == VISIBILITY_SYSTEM and code.code not in Visibility.__members__:
+            known = ", ".join(Visibility)
+            yield metadata_error(
+                f"confidentialityCode « {code.code[:80]} » est inconnu ; codes de visibilité : {known}.",
+                f"confidentialityCode “{code.code[:80]}” is unknown; visibility codes: {known}.",
+                f"{where}/confidentialityCode",
+            )
     if not any(author.person.strip() or any(author.institutions) for author in entry.authors):
         yield _missing(f"{where}/author")
     for name, value in (("mimeType", entry.mime_type), ("languageCode", entry.language_code)):
@@ -196,6 +214,14 @@ def _check_associations(submission: Submission) -> Iterator[XdsError]:
                 "La source d'un remplacement, d'un ajout ou d'une transformation est un document du message.",
                 "The source of a replacement, addendum or transformation is a document of the message.",
                 f"{where}/sourceObject",
+            )
+        elif association.source == association.target or (
+            association.type in _REPLACING and association.target in inside
+        ):
+            yield metadata_error(
+                "La cible d'un lien est un autre objet, et celle d'un remplacement un document déjà enregistré.",
+                "The target of a link is another object, and that of a replacement a document already registered.",
+                f"{where}/targetObject",
             )
 
 
