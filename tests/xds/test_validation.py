@@ -127,6 +127,10 @@ METADATA = "XDSRegistryMetadataError"
         (replace(GOOD, associations=(MEMBER, MEMBER)), (METADATA, "A1")),
         (replace(GOOD, folders=(replace(FOLDER, codes=()),)), (METADATA, "F/codeList")),
         (replace(GOOD, contents={}), ("XDSMissingDocument", "D1")),
+        (
+            replace(with_entry(mime_type="application/pdf"), contents={"D1": b"\n<ClinicalDocument/>"}),
+            ("InvalidDocumentContent", "D1/mimeType"),
+        ),
         (replace(GOOD, contents={"D1": b"", "D2": b""}), ("XDSMissingDocumentMetadata", "D2")),
     ],
 )

@@ -27,6 +27,9 @@ MAX_TITLE: Final = 128
 MAX_UNIQUE_ID: Final = 128
 MAX_SLOT_VALUE: Final = 256
 
+#: Under which a CDA document is declared, so that it is compared with its metadata.
+CDA_MEDIA_TYPES: Final = frozenset({"text/xml", "application/xml", "application/hl7-v3+xml"})
+
 _DTM = re.compile(r"\d{4}(\d{2}(\d{2}(\d{2}(\d{2}(\d{2})?)?)?)?)?")
 _DTM_FORMATS = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
@@ -241,6 +244,25 @@ def _check_contents(submission: Submission) -> Iterator[XdsError]:
             identifier,
             "XDSMissingDocumentMetadata",
         )
+    for entry in submission.documents:
+        content = submission.contents.get(entry.entry_uuid, b"")
+        if entry.mime_type not in CDA_MEDIA_TYPES and _is_cda(content):
+            yield metadata_error(
+                f"Le document est un CDA ; mimeType le dit {entry.mime_type[:80]}. Écrivez text/xml.",
+                f"The document is a CDA; mimeType says {entry.mime_type[:80]}. Write text/xml.",
+                f"{entry.entry_uuid}/mimeType",
+                "InvalidDocumentContent",
+            )
+
+
+def _is_cda(content: bytes) -> bool:
+    """Whether ``content`` is XML, in UTF-8 or UTF-16, that speaks of a ``ClinicalDocument``.
+
+    >>> _is_cda("<ClinicalDocument/>".encode("utf-16")), _is_cda(b"%PDF <ClinicalDocument/>")
+    (True, False)
+    """
+    begins = content[:1024].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<")
+    return begins and b"ClinicalDocument" in content.replace(b"\x00", b"")
 
 
 def _check_oid(text: str, location: str) -> Iterator[XdsError]:
