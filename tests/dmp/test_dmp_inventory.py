@@ -42,6 +42,7 @@ JOBS = {
     "read_to_index": "traced under the base's name",
     "destroy_with_record": "registers what else goes; returns nothing",
     "list_to_index": "uniqueIds alone, for the base's own index",
+    "stamp_to_index": "a number of documents and a hash",
     "stored_contents": "addresses and hashes alone",
     "is_stored": "yes or no",
 }
@@ -169,6 +170,7 @@ async def test_every_use_case_traces_after_the_last_personal_row_that_it_read(dm
         "unhide": lambda: dmp.unhide(holder, ins, document.unique_id),
         "query": lambda: dmp.query(doctor, query),
         "search": lambda: dmp.search(doctor, query),
+        "list_names": lambda: dmp.list_names(doctor, ins),
         "retrieve": lambda: dmp.retrieve(doctor, [DocumentRequest(unique_id=document.unique_id)], patient=ins),
         "record_status": lambda: dmp.record_status(doctor, ins),
         "read_record": lambda: dmp.read_record(holder, ins),

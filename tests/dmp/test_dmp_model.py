@@ -238,12 +238,16 @@ class Bench:
             if not self.model.may_read(reader):
                 with pytest.raises(SocleError):
                     await self.dmp.query(actor, query)
+                with pytest.raises(SocleError):
+                    await self.dmp.list_names(actor, self.ins)
                 continue
             expected = self.model.visible(reader, now, {"Approved"})
             found = await self.dmp.query(actor, query)
             assert {entry.unique_id for entry in found.documents} == expected
             page = await self.dmp.search(actor, query, Page(size=1))
             assert page.total == len(expected)
+            names = await self.dmp.list_names(actor, self.ins)
+            assert {name.unique_id for name in names} == self.model.visible(reader, now, {"Approved", "Archived"})
             everything = await self.dmp.query(actor, FindDocuments(patient=self.ins, filter=DocumentFilter()))
             known = self.model.visible(reader, now, {"Approved", "Archived", "Deprecated"})
             assert {entry.unique_id for entry in everything.documents} == known

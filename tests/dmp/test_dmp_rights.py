@@ -478,3 +478,26 @@ async def test_a_document_of_the_holder_is_found_by_status_and_default_masking_a
     document = await feed(dmp, world, ins, doctor)
     assert await find(dmp, other, ins, DocumentFilter(statuses=(Status.APPROVED,))) == []
     assert await find(dmp, world.holder(ins), ins) == [document.unique_id]
+
+
+async def test_a_page_of_the_history_is_whole_whatever_was_left_out_of_it(dmp, world, opened):
+    doctor = world.doctor()
+    ins = await opened(doctor)
+    holder = world.holder(ins)
+    await dmp.query(doctor, FindDocuments(patient=ins, filter=DocumentFilter()))
+    for _ in range(3):
+        await dmp.submit(doctor, world.submission(ins, doctor, visibility=(Visibility.INVISIBLE_PATIENT,)))
+    for _ in range(3):
+        await dmp.list_names(holder, ins)
+    others = await dmp.access_history(holder, ins, of_others=True)
+    assert holder.id not in {line.actor.id for line in others}
+    assert "ITI-41" not in {line.transaction for line in others}
+    assert len(others) >= 2
+    paged: list[int] = []
+    before = 2**62
+    while lines := await dmp.access_history(holder, ins, before=before, count=1, of_others=True):
+        (line,) = lines
+        before = line.sequence
+        paged.append(before)
+    assert paged == [line.sequence for line in others]
+    assert {line.actor.id for line in await dmp.access_history(holder, ins)} >= {holder.id, doctor.id}

@@ -258,11 +258,11 @@ async def test_a_damaged_object_does_not_keep_the_others_from_being_found(
 async def test_whoever_searches_a_record_that_is_still_being_read_is_told_so(
     portal: Portal, laboratory_report: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("socle.services.reading.service._MOST_UNREAD", 0)
+    monkeypatch.setattr("socle.services.reading.index.Index.most_unread", 0)
     await feed(portal, laboratory_report)
     said = "Nous lisons encore vos documents"
     assert said in await portal.get("/espace/documents?mots=tsh")
-    monkeypatch.setattr("socle.services.reading.service._MOST_UNREAD", 50)
+    monkeypatch.setattr("socle.services.reading.index.Index.most_unread", 50)
     await portal.services.reading.catch_up(patient_key(INS))
     found = await portal.get("/espace/documents?mots=tsh")
     assert said not in found

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from socle.services.dmp.domain import DocumentName
+from socle.services.reading.digest import FactDigest, ResultDigest
 from socle.services.reading.domain import CitizenLine, Facts, ProfileKind
-from socle.services.reading.extract import profile_of, read_document, series_of
+from socle.services.reading.extract import read_document
 from socle.services.reading.words import excerpt, hash_term, term_of, terms_of
-from socle.standards.cda.metadata import document_entry_of
 
 
 @pytest.mark.parametrize(
@@ -51,15 +52,19 @@ def test_facts_survive_their_stored_form(shared: Path) -> None:
 def test_laboratory_results_become_series_with_ranges_in_words(shared: Path) -> None:
     content = (shared / "examples" / "cda" / "BIO-CR-BIO_2024.01_TSH_1.xml").read_bytes()
     facts = read_document(content).facts
-    series = series_of([(document_entry_of(content), facts)])
-    assert {one.key for one in series} == {result.analysis for result in facts.results}
+    digest = ResultDigest()
+    digest.add({"1": facts})
+    series = digest.series([DocumentName("1", "a", "Bilan")])
+    assert {one.key for one in series} == {result.analysis.key for result in facts.results}
     assert any("TSH" in one.name.upper() or "thyr" in one.name.lower() for one in series)
 
 
 def test_a_medical_summary_fills_the_profile_and_the_citizen_may_dispute_a_line(shared: Path) -> None:
     content = (shared / "examples" / "cda" / "VSM_1.4_2022.01.xml").read_bytes()
-    read = [(document_entry_of(content), read_document(content).facts)]
-    profile = profile_of(read)
+    digest = FactDigest()
+    digest.add({"1": read_document(content).facts})
+    names = [DocumentName("1", "a", "Synthèse")]
+    profile = digest.profile(names)
     filled = {kind for kind, lines in profile.items() if lines}
     assert {ProfileKind.ILLNESS, ProfileKind.TREATMENT, ProfileKind.ALLERGY} <= filled
     line = profile[ProfileKind.ALLERGY][0]
@@ -68,7 +73,7 @@ def test_a_medical_summary_fills_the_profile_and_the_citizen_may_dispute_a_line(
         id=uuid4(), kind=line.kind, at=now, about=line.key, detail="Ce n'est pas moi.", is_disputed=True
     )
     own = CitizenLine(id=uuid4(), kind=ProfileKind.ALLERGY, at=now, name="Pollen")
-    lines = profile_of(read, [remark, own])[ProfileKind.ALLERGY]
+    lines = digest.profile(names, [remark, own])[ProfileKind.ALLERGY]
     assert next(one for one in lines if one.key == line.key).is_disputed
     assert [one.name for one in lines if not one.document] == ["Pollen"]
 

@@ -153,10 +153,17 @@ class AuditTrail:
         since: datetime = BEGINNING,
         until: datetime = END,
         count: int = 100,
+        without: Sequence[str] = (),
     ) -> list[Trace]:
-        """Traces of one patient, newest first, below the sequence number ``before``."""
+        """Traces of one patient, newest first, below the sequence number ``before``, but for those of ``without``."""
         rows = await QUERIES["find_by_patient"].rows(
-            connection, patient_key=patient_key, before=before, since=since, until=until, count=count
+            connection,
+            patient_key=patient_key,
+            before=before,
+            since=since,
+            until=until,
+            count=count,
+            without=list(without),
         )
         return [Trace(patient_key, row["sequence"], _decode(row["event"])) for row in rows]
 

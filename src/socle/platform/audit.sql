@@ -10,9 +10,10 @@ INSERT INTO audit_event (patient_key, sequence, recorded_at, actor_id, transacti
 SELECT :patient_key, head.sequence, :recorded_at, :actor_id, :transaction, :action, :outcome, :event, head.hash FROM head;
 
 -- name: find_by_patient
--- Traces of one patient, newest first, before a sequence number.
+-- Traces of one patient, newest first, before a sequence number, but for those of some actors.
 SELECT sequence, event FROM audit_event
 WHERE patient_key = :patient_key AND sequence < :before AND recorded_at >= :since AND recorded_at < :until
+    AND actor_id <> ALL (:without::text[])
 ORDER BY sequence DESC LIMIT :count;
 
 -- name: find_by_actor

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,8 +11,6 @@ from socle.platform.actor import ActorKind
 from socle.portals.charts import Point, Range, curve
 from socle.portals.pages import render, translate
 from socle.portals.visit import Visit
-from socle.services.dmp.domain import DocumentFilter, Door, FindDocuments, Page
-from socle.services.dmp.service import DmpService
 from socle.services.reading.domain import Series
 from socle.services.reading.service import ReadingService
 from socle.standards.errors import NotFound, Text
@@ -25,10 +22,7 @@ class ResultPages:
     ``title`` is what the pages are called there (French, a key of the catalogue).
     """
 
-    def __init__(
-        self, dmp: DmpService, reading: ReadingService, *, title: str, base: str, results: str, documents: str
-    ) -> None:
-        self._dmp = dmp
+    def __init__(self, reading: ReadingService, *, title: str, base: str, results: str, documents: str) -> None:
         self._reading = reading
         self._title = title
         self._frame = {"base": base, "results": results, "documents": documents}
@@ -51,14 +45,9 @@ class ResultPages:
             raise NotFound(
                 "ResultNotFound", Text("Aucun résultat de cette analyse.", "There is no result of this analysis.")
             )
-        links = await document_links(self._dmp, visit, [measure.document for measure in one.measures])
         points = [Point(measure.day, measure.value, bool(measure.interpretation)) for measure in one.measures]
-        values = {"one": one, "links": links, **self._values(request, visit)}
-        return render(
-            request,
-            "shared/result.html",
-            {**values, "chart": curve(one.name, one.unit, points, Range(one.low, one.high))},
-        )
+        chart = curve(one.name, one.unit, points, Range(one.low, one.high))
+        return render(request, "shared/result.html", {"one": one, "chart": chart, **self._values(request, visit)})
 
     def _values(self, request: Request, visit: Visit) -> dict[str, object]:
         is_holder = visit.actor.kind is not ActorKind.PROFESSIONAL
@@ -73,17 +62,3 @@ def series_id(series: Series) -> str:
     16
     """
     return hashlib.sha256(series.key.encode()).hexdigest()[:16]
-
-
-async def document_links(dmp: DmpService, visit: Visit, unique_ids: Sequence[str]) -> dict[str, str]:
-    """The logical id of each document, which is its address in the portals."""
-    if not unique_ids:
-        return {}
-    wanted = tuple(dict.fromkeys(unique_ids))
-    page = await dmp.search(
-        visit.actor,
-        FindDocuments(patient=visit.record, filter=DocumentFilter(unique_ids=wanted)),
-        Page(size=len(wanted), with_total=False),
-        door=Door.PORTAL,
-    )
-    return {entry.unique_id: entry.logical_id.removeprefix("urn:uuid:") for entry in page.objects.documents}

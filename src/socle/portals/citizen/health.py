@@ -9,9 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from socle.portals.pages import render, translate
-from socle.portals.results import document_links
 from socle.portals.visit import Visit, read_form, text_of
-from socle.services.dmp.service import DmpService
 from socle.services.reading.domain import ProfileKind
 from socle.services.reading.service import ReadingService
 from socle.standards.errors import InvalidContent, NotFound, Text
@@ -32,8 +30,7 @@ CHAPTERS = (
 class HealthPages:
     """Pages on health itself."""
 
-    def __init__(self, dmp: DmpService, reading: ReadingService) -> None:
-        self._dmp = dmp
+    def __init__(self, reading: ReadingService) -> None:
         self._reading = reading
 
     async def profile(self, request: Request, visit: Visit) -> Response:
@@ -72,11 +69,9 @@ class HealthPages:
     ) -> Response:
         profile = await self._reading.profile(visit.actor, visit.record)
         chapters = [(kind, translate(request, name), profile.get(kind, [])) for kind, name in CHAPTERS]
-        sources = [line.document for _, _, lines in chapters for line in lines if line.document]
         texts = {
             "visit": visit,
             "chapters": chapters,
-            "links": await document_links(self._dmp, visit, sources),
             "kinds": [(kind.value, name) for kind, name, _ in chapters],
             "values": {"name": "", "detail": "", "day": "", "kind": ProfileKind.ILLNESS.value} | dict(values),
             "errors": errors,

@@ -10,7 +10,6 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from socle.platform.actor import ActorKind
 from socle.portals.pages import PARIS, page_language, render, translate
 from socle.portals.rows import read_day
 from socle.portals.visit import Visit, read_form, text_of
@@ -25,10 +24,8 @@ from socle.services.dmp.domain import (
 from socle.services.dmp.service import DmpService
 from socle.standards.errors import InvalidContent, Text
 
-#: Traces on a page; how many are looked at in one go, and how often, to find those of others among one's own.
+#: Traces on a page.
 _TRACES = 50
-_LOOKED_AT = 200
-_LOOKS = 3
 
 
 class RightPages:
@@ -129,16 +126,10 @@ class RightPages:
 
     async def _lines(self, visit: Visit, before: int, *, is_whole: bool) -> tuple[list[AccessLine], int | None]:
         """Up to a page of traces before ``before``, those of others unless ``is_whole``; and where older ones begin."""
-        kept: list[AccessLine] = []
-        for _ in range(_LOOKS):
-            lines = await self._dmp.access_history(visit.actor, visit.record, before=before, count=_LOOKED_AT)
-            kept += [line for line in lines if is_whole or not _is_of_self(line, visit)]
-            if len(kept) > _TRACES:
-                return kept[:_TRACES], kept[_TRACES - 1].sequence
-            if not lines:
-                return kept, None
-            before = lines[-1].sequence
-        return kept, before
+        lines = await self._dmp.access_history(
+            visit.actor, visit.record, before=before, count=_TRACES + 1, of_others=not is_whole
+        )
+        return lines[:_TRACES], lines[_TRACES - 1].sequence if len(lines) > _TRACES else None
 
     async def _access_page(self, request: Request, visit: Visit, errors: Sequence[tuple[str, str]]) -> Response:
         record = await self._dmp.read_record(visit.actor, visit.record)
@@ -165,11 +156,6 @@ def _together(lines: Sequence[AccessLine], language: str) -> list[tuple[AccessLi
     return [
         (group[0], group[0].sentence_en if language == "en" else group[0].sentence_fr, len(group)) for group in groups
     ]
-
-
-def _is_of_self(line: AccessLine, visit: Visit) -> bool:
-    """Whether the visitor, or the base itself, did it."""
-    return line.actor.id == visit.actor.id or line.actor.kind is ActorKind.BASE
 
 
 #: Box of the form, field of ``RecordSettings``, what it says, what follows from it.

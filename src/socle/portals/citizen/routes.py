@@ -30,9 +30,8 @@ def routes(
     """The pages at ``/espace``. None of them knows a table."""
     guard = guarded(visits, "espace/base.html")
     documents = DocumentPages(dmp, reading, ins)
-    health = HealthPages(dmp, reading)
+    health = HealthPages(reading)
     results = ResultPages(
-        dmp,
         reading,
         title="Mes analyses",
         base="espace/base.html",

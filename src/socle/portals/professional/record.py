@@ -10,7 +10,6 @@ from starlette.responses import Response
 from socle.portals.citizen.health import CHAPTERS
 from socle.portals.document import DocumentViewer
 from socle.portals.pages import page_language, render, translate
-from socle.portals.results import document_links
 from socle.portals.rows import Row
 from socle.portals.timeline import list_documents
 from socle.portals.visit import Visit
@@ -55,9 +54,7 @@ class RecordPages:
         chapters = [
             (kind, translate(request, CHAPTER_NAMES[kind.value]), profile.get(kind, [])) for kind, _ in CHAPTERS
         ]
-        sources = [line.document for _, _, lines in chapters for line in lines if line.document]
-        links = await document_links(self._dmp, visit, sources)
-        return render(request, "pro/summary.html", {"visit": visit, "chapters": chapters, "links": links})
+        return render(request, "pro/summary.html", {"visit": visit, "chapters": chapters})
 
     def _consent_page(self, request: Request, visit: Visit, error: SocleError) -> Response:
         if error.code not in _ASK:

@@ -33,7 +33,6 @@ def routes(
     record = RecordPages(dmp, reading)
     feed = FeedPages(dmp, ins, delivery, mssante)
     results = ResultPages(
-        dmp,
         reading,
         title="Analyses",
         base="pro/base.html",

@@ -16,6 +16,8 @@ from socle.platform.database import Connection
 from socle.services.dmp import search_store
 from socle.services.dmp.context import DmpContext, Visit
 from socle.services.dmp.domain import (
+    DocumentFilter,
+    DocumentName,
     Door,
     FindDocuments,
     FindFolders,
@@ -29,6 +31,7 @@ from socle.services.dmp.reading import SEARCHES, A, links_of, trace_search, visi
 from socle.services.dmp.search_store import Place
 from socle.services.dmp.submission import RELATING
 from socle.standards.errors import MalformedInput, Text
+from socle.standards.ids.ins import Ins
 from socle.standards.xds.model import (
     Association,
     RegistryObjects,
@@ -58,6 +61,22 @@ async def search(ctx: DmpContext, actor: Actor, wanted: PatientQuery, page: Page
         total=total if page.with_total else None,
         next=_write_cursor(places[size - 1], total) if has_more else "",
     )
+
+
+async def list_names(ctx: DmpContext, actor: Actor, ins: Ins, door: Door) -> list[DocumentName]:
+    """What a search for all current documents finds, by name alone. See ``DmpService.list_names``."""
+    transaction = SEARCHES.get(door, f"{door.value}.search")
+    async with (
+        ctx.attempt(actor, Action.EXECUTE, transaction, door) as attempt,
+        ctx.base.database.transaction() as connection,
+    ):
+        visit = await ctx.visit(connection, attempt, Function.SEARCH, actor, ins)
+        names = await search_store.list_names(connection, visit.key, visit.sight)
+        await ctx.tell_of_access(connection, visit)
+        await trace_search(
+            ctx, connection, visit, FindDocuments(patient=ins, filter=DocumentFilter()), transaction, door
+        )
+    return names
 
 
 async def _find_page(

@@ -359,11 +359,23 @@ UNION ALL SELECT entry_uuid, unique_id FROM dmp_folder WHERE patient_key = :pati
 -- Frees identifiers of a patient.
 DELETE FROM dmp_locator WHERE locator = ANY (:locators::uuid[]) AND patient_key = :patient_key;
 
--- name: list_to_index
--- Current documents of one patient whose bytes are here, whatever their visibility: for the base's own index.
-SELECT unique_id FROM dmp_entry
-WHERE patient_key = :patient_key AND is_latest AND object_address <> '' AND status IN ('Approved', 'Archived')
+-- name: list_names
+-- What the current documents of one patient that a caller sees are called, newest first.
+SELECT unique_id, logical_id::text, title FROM dmp_entry
+WHERE patient_key = :patient_key AND is_latest AND status IN ('Approved', 'Archived')
+    AND dmp_sees(status, type_token, visibility, announced_at, owner_ids, :now, :owners, :types, :hidden_by, :only_own)
 ORDER BY registered_at DESC, entry_uuid DESC;
+
+-- name: list_to_index
+-- Current documents of one patient whose bytes are here, whatever their visibility, in no order: for the base's own
+-- index.
+SELECT unique_id, registered_at, entry_uuid FROM dmp_entry
+WHERE patient_key = :patient_key AND is_latest AND object_address <> '' AND status IN ('Approved', 'Archived');
+
+-- name: stamp_to_index
+-- A text that is another one when they are others.
+SELECT count(*) || ':' || coalesce(sum(hashtextextended(unique_id, 0)), 0) AS stamp
+FROM ({{list_to_index}}) current;
 
 -- name: find_latest
 -- The latest versions of documents of one patient, whatever their visibility: for the base's own index.

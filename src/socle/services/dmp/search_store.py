@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 
 from socle.platform.database import Connection
-from socle.services.dmp.domain import DocumentFilter, FolderFilter, Interval, SetFilter
+from socle.services.dmp.domain import DocumentFilter, DocumentName, FolderFilter, Interval, SetFilter
 from socle.services.dmp.keys import dtm_floor, sought_tokens, to_urn, to_uuid, token
 from socle.services.dmp.rules import Sight
 from socle.services.dmp.store import QUERIES, SHORT, entry_of, sight_values, uuids_or_none
@@ -142,6 +142,12 @@ async def find_titles(
         connection, patient_key=patient_key, unique_ids=list(unique_ids), **sight_values(sight)
     )
     return {row["unique_id"]: row["title"] for row in rows}
+
+
+async def list_names(connection: Connection, patient_key: UUID, sight: Sight) -> list[DocumentName]:
+    """Names of the current documents that the caller sees, newest first."""
+    rows = await QUERIES["list_names"].rows(connection, patient_key=patient_key, **sight_values(sight))
+    return [DocumentName(*row) for row in rows]
 
 
 def _set_values(patient_key: UUID, sight: Sight, wanted: SetFilter) -> dict[str, object]:

@@ -16,6 +16,7 @@ from uuid import UUID
 from socle.platform.actor import Actor
 from socle.platform.audit_proof import ChainExport
 from socle.platform.base import Base
+from socle.platform.database import Connection
 from socle.platform.outgoing import SendMail
 from socle.services.dmp import (
     consent,
@@ -43,6 +44,7 @@ from socle.services.dmp.domain import (
     ClosingReason,
     Contact,
     DocumentChange,
+    DocumentName,
     DocumentRequest,
     Door,
     FoundPage,
@@ -62,6 +64,7 @@ from socle.services.dmp.domain import (
     StoredQuery,
     SubmissionReceipt,
 )
+from socle.services.dmp.lifecycle import BASE_ACTOR
 from socle.services.ins.domain import Merge
 from socle.standards.ids.ins import Ins
 from socle.standards.xds.model import DocumentEntry, RegistryObjects, Submission
@@ -147,6 +150,10 @@ class DmpService:
     ) -> FoundPage:
         """One page of a patient query, newest first, by keyset, with the count of what ``actor`` may see."""
         return await paging.search(self.context, actor, query, page, door)
+
+    async def list_names(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> list[DocumentName]:
+        """Names of the current documents that ``actor`` may see, newest first: decided and traced as a search."""
+        return await paging.list_names(self.context, actor, ins, door)
 
     async def retrieve(
         self,
@@ -352,11 +359,20 @@ class DmpService:
         since: datetime | None = None,
         until: datetime | None = None,
         count: int = 100,
+        of_others: bool = False,
         door: Door = Door.PORTAL,
     ) -> list[AccessLine]:
-        """Who did what on the record, newest first, in plain sentences."""
+        """Who did what on the record, newest first, in plain sentences; ``of_others``: but ``actor`` and the base."""
         return await traces.access_history(
-            self.context, actor, ins, before=before, since=since, until=until, count=count, door=door
+            self.context,
+            actor,
+            ins,
+            before=before,
+            since=since,
+            until=until,
+            count=count,
+            without=(actor.id, BASE_ACTOR.id) if of_others else (),
+            door=door,
         )
 
     async def export_traces(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> ChainExport:
@@ -427,9 +443,13 @@ class DmpService:
 
     # --- for other services ---
 
-    async def list_to_index(self, key: UUID) -> list[str]:
+    async def list_to_index(self, connection: Connection, key: UUID) -> list[str]:
         """What there is to ``read_to_index`` of one patient: uniqueIds, newest first, whoever may see them."""
-        return await upkeep.list_to_index(self.context, key)
+        return await upkeep.list_to_index(connection, key)
+
+    async def stamp_to_index(self, connection: Connection, key: UUID) -> str:
+        """A short text that changes whenever ``list_to_index`` does."""
+        return await upkeep.stamp_to_index(connection, key)
 
     async def read_to_index(self, key: UUID, unique_ids: Sequence[str]) -> list[Retrieved]:
         """Documents of one patient for the base's own index, which must keep what it reads sealed. Traced."""

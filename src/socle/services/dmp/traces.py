@@ -26,6 +26,7 @@ from socle.standards.ids.ins import Ins
 from socle.standards.ids.naming import person_name, place_name
 
 _WHOLE_CHAIN: Final = 2**31
+_SEE_NO_SECRETS: Final = frozenset({ActorKind.REPRESENTATIVE, ActorKind.DELEGATE})
 
 
 class Phrase(msgspec.Struct, frozen=True):
@@ -143,23 +144,40 @@ async def access_history(
     since: datetime | None,
     until: datetime | None,
     count: int,
+    without: Sequence[str],
     door: Door,
 ) -> list[AccessLine]:
-    """Newest first. See ``DmpService.access_history``."""
+    """Newest first, but for what ``without`` did. See ``DmpService.access_history``."""
     async with (
         ctx.attempt(actor, Action.READ, Function.READ_TRACES, door) as attempt,
         ctx.base.database.transaction() as connection,
     ):
         visit = await ctx.visit(connection, attempt, Function.READ_TRACES, actor, ins, of_record=True)
-        found = await ctx.base.audit.of_patient(
-            connection, visit.key, before=before, since=since or BEGINNING, until=until or END, count=count
-        )
-        if actor.kind in {ActorKind.REPRESENTATIVE, ActorKind.DELEGATE}:
-            found = [trace for trace in found if not trace.event.is_secret]
-        titles, hidden = await _titles(connection, visit, found)
+        lines: list[AccessLine] = []
+        while len(lines) < count and (
+            found := await ctx.base.audit.of_patient(
+                connection,
+                visit.key,
+                before=before,
+                since=since or BEGINNING,
+                until=until or END,
+                count=count,
+                without=without,
+            )
+        ):
+            lines += await _lines_for(connection, visit, found)
+            before = found[-1].sequence
         await ctx.trace(connection, visit, Action.READ, Function.READ_TRACES, door)
+    return lines[:count]
+
+
+async def _lines_for(connection: Connection, visit: Visit, found: Sequence[Trace]) -> list[AccessLine]:
+    """Those of ``found`` that the reader may know of, as lines."""
+    if visit.actor.kind in _SEE_NO_SECRETS:
+        found = [trace for trace in found if not trace.event.is_secret]
+    titles, hidden = await _titles(connection, visit, found)
     return [
-        line_of(trace, ctx.policy.matrix, titles)
+        line_of(trace, visit.policy.matrix, titles)
         for trace in found
         if not (documents := documents_of(trace.event)) or set(documents) - hidden
     ]
@@ -174,7 +192,7 @@ async def export_traces(ctx: DmpContext, actor: Actor, ins: Ins, door: Door) -> 
         visit = await ctx.visit(connection, attempt, Function.READ_TRACES, actor, ins, of_record=True)
         found = await ctx.base.audit.of_patient(connection, visit.key, count=_WHOLE_CHAIN)
         _, hidden = await _titles(connection, visit, found)
-        sees_secrets = actor.kind not in {ActorKind.REPRESENTATIVE, ActorKind.DELEGATE}
+        sees_secrets = actor.kind not in _SEE_NO_SECRETS
 
         def may_show(trace: Trace) -> bool:
             return (sees_secrets or not trace.event.is_secret) and hidden.isdisjoint(documents_of(trace.event))
@@ -218,14 +236,15 @@ def line_of(trace: Trace, matrix: Matrix, titles: dict[str, str]) -> AccessLine:
     documents = tuple(one for one in documents_of(event) if one in titles)
     is_refusal = event.outcome is not Outcome.SUCCESS
     names = [titles[one] for one in documents]
+    who = _who(event.actor, matrix)
     return AccessLine(
         sequence=trace.sequence,
         at=event.recorded or BEGINNING,
-        who=_who(event.actor, matrix).fr,
+        who=who.fr,
         actor=event.actor,
         transaction=event.transaction,
-        sentence_fr=_sentence(event, matrix, names, "fr"),
-        sentence_en=_sentence(event, matrix, names, "en"),
+        sentence_fr=_sentence(event, who.fr, names, "fr"),
+        sentence_en=_sentence(event, who.en, names, "en"),
         right=event.right,
         is_refusal=is_refusal,
         is_emergency=event.actor.purpose in _EMERGENCIES,
@@ -233,9 +252,8 @@ def line_of(trace: Trace, matrix: Matrix, titles: dict[str, str]) -> AccessLine:
     )
 
 
-def _sentence(event: AuditEvent, matrix: Matrix, titles: Sequence[str], language: str) -> str:
+def _sentence(event: AuditEvent, who: str, titles: Sequence[str], language: str) -> str:
     phrase = PHRASES.get(event.transaction) or _BY_SUFFIX.get(event.transaction.rpartition(".")[2], _OTHER)
-    who = _who(event.actor, matrix).in_language(language)
     named = _named(titles, language)
     emergency = _EMERGENCIES.get(event.actor.purpose, Text("", "")).in_language(language)
     if event.outcome is Outcome.SUCCESS:

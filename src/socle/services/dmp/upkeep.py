@@ -6,12 +6,14 @@ It is traced under the base's own name. What it reads leaves this service sealed
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
 import structlog
 
 from socle.platform.audit import Action, AuditEvent, Subject
+from socle.platform.database import Connection
 from socle.platform.objects import DamagedObject
 from socle.services.dmp import store
 from socle.services.dmp.context import DmpContext
@@ -22,11 +24,18 @@ _BATCH: Final = 1000
 _log: Final = structlog.get_logger(__name__)
 
 
-async def list_to_index(ctx: DmpContext, key: UUID) -> list[str]:
+async def list_to_index(connection: Connection, key: UUID) -> list[str]:
     """The uniqueIds of the current documents of one patient whose bytes the base holds, newest first."""
-    async with ctx.base.database.connection() as connection:
-        rows = await store.QUERIES["list_to_index"].rows(connection, patient_key=key)
+    rows = await store.QUERIES["list_to_index"].rows(connection, patient_key=key)
+    rows.sort(key=itemgetter("registered_at", "entry_uuid"), reverse=True)
     return [row["unique_id"] for row in rows]
+
+
+async def stamp_to_index(connection: Connection, key: UUID) -> str:
+    """A short text that changes whenever what ``list_to_index`` gives does."""
+    row = await store.QUERIES["stamp_to_index"].row(connection, patient_key=key)
+    assert row is not None
+    return str(row["stamp"])
 
 
 async def read_to_index(ctx: DmpContext, key: UUID, unique_ids: Sequence[str]) -> list[Retrieved]:

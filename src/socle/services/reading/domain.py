@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from socle.services.dmp.domain import DocumentName
 from socle.standards.xds.model import DocumentEntry
 
 
@@ -24,15 +25,24 @@ class ProfileKind(StrEnum):
     FAMILY = "family"
 
 
-class Result(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One numeric result of one document. ``analysis`` is ``code|system|unit``, ``label`` its whole official name."""
+class Analysis(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was measured, as one document names it. ``key`` is ``code|system|unit``, ``label`` its whole official name.
 
-    analysis: str
+    ``low`` and ``high`` are the range of usual values; either may be open.
+    """
+
+    key: str
     name: str
     label: str
     unit: str
     low: float | None
     high: float | None
+
+
+class Result(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One numeric result of one document."""
+
+    analysis: Analysis
     day: date
     value: float
     written: str
@@ -48,7 +58,7 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     day: str
 
 
-class Facts(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """What one document says in codes and figures."""
 
     results: tuple[Result, ...] = ()
@@ -82,14 +92,14 @@ class Found(msgspec.Struct, frozen=True):
     is_partial: bool = False
 
 
-class Measure(msgspec.Struct, frozen=True, kw_only=True):
+class Measure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One numeric result. ``interpretation`` is in words: ``bas``, ``élevé`` or empty."""
 
     day: date
     value: float
     written: str
     interpretation: str
-    document: str
+    document: DocumentName
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +118,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProfileLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the profile with its source: a document, or the citizen (``document`` empty).
+    """One line of the profile with its source: a document, or the citizen (no ``document``).
 
     ``key`` is stable: the same fact of the same document has the same key, so that the citizen can comment it.
     """
@@ -118,8 +128,7 @@ class ProfileLine(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     detail: str = ""
     day: str = ""
-    document: str = ""
-    source: str = ""
+    document: DocumentName | None = None
     #: What the citizen says of this line: that it is wrong, or more about it.
     remark: str = ""
     is_disputed: bool = False

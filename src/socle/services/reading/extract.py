@@ -1,30 +1,18 @@
-"""From a document's bytes to its ``Reading``, and from facts to series and profile lines. Pure."""
+"""From a document's bytes to its ``Reading``. Pure."""
 
 from __future__ import annotations
 
-import hashlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 
-from socle.services.reading.domain import (
-    CitizenLine,
-    Fact,
-    Facts,
-    Measure,
-    ProfileKind,
-    ProfileLine,
-    Reading,
-    Result,
-    Series,
-)
+from socle.services.reading.domain import Analysis, Fact, Facts, ProfileKind, Reading, Result
 from socle.services.reading.labels import short_name, unit_in_words
 from socle.standards.cda.clinical import ClinicalContent, Medication, Observation, Problem
 from socle.standards.cda.datatypes import Concept, Interval, Quantity
 from socle.standards.cda.document import open_document
 from socle.standards.cda.entries import read_clinical_content
 from socle.standards.errors import SocleError
-from socle.standards.xds.model import DocumentEntry
 
 _MAX_PDF_PAGES = 200
 _MAX_TEXT = 500_000
@@ -67,70 +55,6 @@ def _pdf_text(content: bytes) -> str:
         return ""
 
 
-def series_of(found: Iterable[tuple[DocumentEntry, Facts]]) -> list[Series]:
-    """One series for each analysis and unit, by name; a result that two documents hold is counted once."""
-    analyses: dict[str, dict[tuple[date, float], tuple[Result, str]]] = {}
-    for entry, facts in found:
-        for result in facts.results:
-            analyses.setdefault(result.analysis, {}).setdefault((result.day, result.value), (result, entry.unique_id))
-    series = []
-    for key, results in analyses.items():
-        ordered = [results[place] for place in sorted(results)]
-        last = ordered[-1][0]
-        measures = tuple(
-            Measure(
-                day=result.day,
-                value=result.value,
-                written=result.written,
-                interpretation=result.interpretation,
-                document=document,
-            )
-            for result, document in ordered
-        )
-        series.append(
-            Series(
-                key=key,
-                name=last.name,
-                label=last.label,
-                unit=last.unit,
-                low=last.low,
-                high=last.high,
-                measures=measures,
-            )
-        )
-    return sorted(series, key=lambda one: one.name.casefold())
-
-
-def profile_of(
-    found: Iterable[tuple[DocumentEntry, Facts]], remarks: Sequence[CitizenLine] = ()
-) -> dict[ProfileKind, list[ProfileLine]]:
-    """The medical profile: each fact once, from the newest document that says it, with the citizen's own lines."""
-    said = {remark.about: remark for remark in remarks if remark.about}
-    lines: dict[ProfileKind, dict[str, ProfileLine]] = {kind: {} for kind in ProfileKind}
-    for entry, facts in found:
-        for fact in facts.profile:
-            key = _line_key(fact.kind, fact.name, fact.day if fact.kind is ProfileKind.VACCINATION else "")
-            if key in lines[fact.kind]:
-                continue
-            remark = said.get(key)
-            lines[fact.kind][key] = ProfileLine(
-                key=key,
-                kind=fact.kind,
-                name=fact.name,
-                detail=fact.detail,
-                day=fact.day,
-                document=entry.unique_id,
-                source=entry.title,
-                remark=remark.detail if remark else "",
-                is_disputed=remark.is_disputed if remark else False,
-            )
-    for own in remarks:
-        if not own.about:
-            line = ProfileLine(key=str(own.id), kind=own.kind, name=own.name, detail=own.detail, day=own.day)
-            lines[own.kind][line.key] = line
-    return {kind: sorted(kept.values(), key=lambda line: line.day, reverse=True) for kind, kept in lines.items()}
-
-
 def _results(content: ClinicalContent, act: date | None) -> Iterable[Result]:
     for observation in (*content.results, *content.vital_signs):
         quantity = observation.value
@@ -142,12 +66,14 @@ def _results(content: ClinicalContent, act: date | None) -> Iterable[Result]:
         assert isinstance(quantity, Quantity)
         low, high = _bounds(observation)
         yield Result(
-            analysis=f"{observation.code.code or name}|{observation.code.system}|{quantity.unit}",
-            name=short_name(name),
-            label=name,
-            unit=unit_in_words(quantity.unit),
-            low=low,
-            high=high,
+            analysis=Analysis(
+                key=f"{observation.code.code or name}|{observation.code.system}|{quantity.unit}",
+                name=short_name(name),
+                label=name,
+                unit=unit_in_words(quantity.unit),
+                low=low,
+                high=high,
+            ),
             day=day,
             value=value,
             written=f"{quantity.value.replace('.', ',')} {unit_in_words(quantity.unit)}".strip(),
@@ -205,10 +131,6 @@ def _when(interval: Interval | None) -> str:
         if moment is not None:
             return moment.to_dtm()[:8]
     return ""
-
-
-def _line_key(kind: ProfileKind, name: str, day: str) -> str:
-    return hashlib.sha256(f"{kind}|{name.casefold()}|{day}".encode()).hexdigest()[:24]
 
 
 def _interpretation(result: Observation, value: float, low: float | None, high: float | None) -> str:

@@ -22,20 +22,34 @@ ORDER BY w.place;
 SELECT unique_id, sealed_text FROM reading_document
 WHERE patient_key = :patient_key AND index_id = :index_id AND unique_id = ANY(:unique_ids);
 
--- name: find_digest
--- Results and facts of a patient, sealed; nothing if the key died with which they were.
+-- name: find_stamp
+-- The stamp of the documents of a patient when all of them were read; nothing if the key died with which they were.
+SELECT stamp FROM reading_digest WHERE patient_key = :patient_key AND index_id = :index_id;
+
+-- name: put_stamp
+-- All of these documents are read.
+UPDATE reading_digest SET stamp = :stamp WHERE patient_key = :patient_key AND index_id = :index_id;
+
+-- name: find_results
+-- The results of a patient, sealed.
 SELECT sealed FROM reading_digest WHERE patient_key = :patient_key AND index_id = :index_id;
 
+-- name: find_facts
+-- The facts of a patient, sealed.
+SELECT sealed_facts AS sealed FROM reading_digest WHERE patient_key = :patient_key AND index_id = :index_id;
+
 -- name: lock_digest
--- The digest of a patient, of which the caller is the only one to write until the transaction ends.
-INSERT INTO reading_digest (patient_key, index_id, sealed) VALUES (:patient_key, :index_id, '')
+-- Results and facts of a patient, of which the caller is the only one to write until the transaction ends.
+INSERT INTO reading_digest AS d (patient_key, index_id, sealed) VALUES (:patient_key, :index_id, '')
 ON CONFLICT (patient_key) DO UPDATE SET index_id = excluded.index_id,
-    sealed = CASE WHEN reading_digest.index_id = excluded.index_id THEN reading_digest.sealed ELSE '' END
-RETURNING sealed;
+    sealed = CASE WHEN d.index_id = excluded.index_id THEN d.sealed ELSE '' END,
+    sealed_facts = CASE WHEN d.index_id = excluded.index_id THEN d.sealed_facts ELSE '' END,
+    stamp = CASE WHEN d.index_id = excluded.index_id THEN d.stamp ELSE '' END
+RETURNING sealed, sealed_facts;
 
 -- name: put_digest
--- Keeps the digest of a patient.
-UPDATE reading_digest SET sealed = :sealed WHERE patient_key = :patient_key;
+-- Keeps the results and the facts of a patient.
+UPDATE reading_digest SET sealed = :sealed, sealed_facts = :sealed_facts WHERE patient_key = :patient_key;
 
 -- name: put_line
 -- Keeps a line of the citizen; writing it again replaces it.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 import msgspec
@@ -14,37 +12,18 @@ import msgspec
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode
 from socle.platform.audit import Action, AuditEvent, Subject
 from socle.platform.base import Base
-from socle.platform.database import Connection, Queries
+from socle.platform.database import Connection
 from socle.platform.keys import Unreadable
 from socle.platform.patient_key import patient_key
-from socle.services.dmp.domain import FIRST_PAGE, DocumentFilter, Door, FindDocuments, FoundPage, Page, Retrieved
+from socle.services.dmp.domain import FIRST_PAGE, DocumentFilter, Door, FindDocuments, FoundPage, Page
 from socle.services.dmp.service import DmpService
-from socle.services.reading.domain import (
-    CatchUp,
-    CitizenLine,
-    Facts,
-    Found,
-    Hit,
-    ProfileKind,
-    ProfileLine,
-    Series,
-)
-from socle.services.reading.extract import profile_of, read_document, series_of
-from socle.services.reading.words import excerpt, hash_term, matches, terms_of
+from socle.services.reading.domain import CitizenLine, Found, Hit, ProfileKind, ProfileLine, Series
+from socle.services.reading.index import QUERIES, Index
+from socle.services.reading.words import excerpt, matches, terms_of
 from socle.standards.errors import Forbidden, Text
 from socle.standards.ids.ins import Ins
-from socle.standards.xds.model import DocumentEntry, RegistryObjects, Status
+from socle.standards.xds.model import RegistryObjects, Status
 
-QUERIES = Queries("socle.services.reading")
-
-#: Most documents of which one set of curves or one profile is made, newest first: the DMP's largest page.
-_MOST_DOCUMENTS = 5000
-#: Most documents read at once because nobody had read them yet; the others are left to a job.
-_MOST_UNREAD = 50
-#: Changes with what is kept of a document: all is then read anew.
-_FORM = 3
-_DIGEST = msgspec.msgpack.Decoder(dict[str, Facts])
-_DIGEST_CONTEXT = b"reading-digest"
 _CURRENT = (Status.APPROVED, Status.ARCHIVED)
 _OWNERS = frozenset({ActorKind.PATIENT, ActorKind.REPRESENTATIVE, ActorKind.DELEGATE})
 _ALL_CURRENT = DocumentFilter(statuses=_CURRENT)
@@ -56,6 +35,7 @@ class ReadingService:
     def __init__(self, base: Base, dmp: DmpService) -> None:
         self._base = base
         self._dmp = dmp
+        self._index = Index(base, dmp)
         dmp.destroy_with_record(self._forget)
 
     async def search(
@@ -73,27 +53,28 @@ class ReadingService:
         if not wanted:
             return Found()
         key = patient_key(ins)
-        index_key = await self._base.objects.rings.index_key(key)
-        terms = [hash_term(index_key, term) for term in wanted]
-        found = await self._find(actor, ins, terms, among, page, door)
-        unread = await self._read_unread(key)
+        found = await self._narrow(actor, ins, await self._index.find(key, wanted), among, page, door)
+        unread = await self._index.read_new(key)
         if unread:
-            found = await self._find(actor, ins, terms, among, page, door)
-        texts = await self._texts(key, [entry.unique_id for entry in found.objects.documents])
+            found = await self._narrow(actor, ins, await self._index.find(key, wanted), among, page, door)
+        texts = await self._index.texts(key, [entry.unique_id for entry in found.objects.documents])
         hits = [(entry, excerpt(texts.get(entry.unique_id, ""), wanted)) for entry in found.objects.documents]
         shown = tuple(Hit(entry, text, matches(text, wanted)) for entry, text in hits)
-        return Found(shown, found.next, found.total, is_partial=unread > _MOST_UNREAD)
+        return Found(shown, found.next, found.total, is_partial=unread > self._index.most_unread)
 
     async def results(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> list[Series]:
         """The analyses over time that visible documents hold."""
-        return series_of(await self._visible(actor, ins, lambda facts: bool(facts.results), door))
+        names, key = await self._dmp.list_names(actor, ins, door=door), patient_key(ins)
+        await self._index.read_new(key)
+        return (await self._index.results(key)).series(names)
 
     async def profile(
         self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL
     ) -> dict[ProfileKind, list[ProfileLine]]:
         """The medical profile: what visible documents say and what the citizen wrote, each line with its source."""
-        found = await self._visible(actor, ins, lambda facts: bool(facts.profile), door)
-        return profile_of(found, await self._lines(patient_key(ins)))
+        names, key = await self._dmp.list_names(actor, ins, door=door), patient_key(ins)
+        await self._index.read_new(key)
+        return (await self._index.facts(key)).profile(names, await self._lines(key))
 
     async def write_line(self, actor: Actor, ins: Ins, line: CitizenLine) -> None:
         """Keeps a line that the citizen (or who acts for them) wrote. Raises ``Forbidden`` for anybody else."""
@@ -118,87 +99,7 @@ class ReadingService:
 
     async def catch_up(self, key: UUID) -> None:
         """Reads all that is unread of one patient."""
-        while await self._read_some(key):
-            pass
-
-    async def _read_unread(self, key: UUID) -> int:
-        """Reads the newest documents that were not read yet, so that what was just accepted is found.
-
-        Older ones are left to a job. Returns how many were unread before.
-        """
-        left = await self._read_some(key)
-        if left > _MOST_UNREAD:
-            async with self._base.database.transaction() as connection:
-                await self._base.jobs.enqueue(
-                    connection, "reading.catch_up", CatchUp(key), dedupe_key=f"reading.catch_up:{key}"
-                )
-        return left
-
-    async def _read_some(self, key: UUID) -> int:
-        """Reads up to ``_MOST_UNREAD`` unread documents, newest first; returns how many were unread before."""
-        current = await self._dmp.list_to_index(key)
-        index_key = await self._base.objects.rings.index_key(key)
-        async with self._base.database.connection() as connection:
-            rows = await QUERIES["find_unread"].rows(
-                connection, patient_key=key, index_id=_index_id(index_key), unique_ids=current
-            )
-        wanted = [row["unique_id"] for row in rows[:_MOST_UNREAD]]
-        if wanted:
-            await self._keep(key, index_key, await self._dmp.read_to_index(key, wanted))
-        return len(rows)
-
-    async def _keep(self, key: UUID, index_key: bytes, documents: Sequence[Retrieved]) -> None:
-        """Reads ``documents`` and keeps, sealed, what they say."""
-        rings = self._base.objects.rings
-        read = {}
-        kept = []
-        for found in documents:
-            entry = found.entry
-            act = entry.service_start_time or entry.creation_time
-            reading = await asyncio.to_thread(read_document, found.content, entry.title, act)
-            read[entry.unique_id] = reading.facts
-            kept.append(
-                {
-                    "patient_key": key,
-                    "unique_id": entry.unique_id,
-                    "index_id": _index_id(index_key),
-                    "terms": sorted(hash_term(index_key, term) for term in terms_of(reading.text)),
-                    "sealed_text": await rings.seal(key, _text_context(entry.unique_id), _pack(reading.text.encode())),
-                }
-            )
-        async with self._base.database.transaction() as connection:
-            row = await QUERIES["lock_digest"].row(connection, patient_key=key, index_id=_index_id(index_key))
-            assert row is not None
-            digest = await self._open_digest(key, row["sealed"], connection)
-            stated = {unique_id: facts for unique_id, facts in read.items() if facts != Facts()}
-            sealed = await rings.seal(key, _DIGEST_CONTEXT, _pack(msgspec.msgpack.encode(digest | stated)))
-            await QUERIES["put_digest"].execute(connection, patient_key=key, sealed=sealed)
-            await QUERIES["put_document"].execute_many(connection, kept)
-
-    async def _visible(
-        self, actor: Actor, ins: Ins, is_wanted: Callable[[Facts], bool], door: Door
-    ) -> list[tuple[DocumentEntry, Facts]]:
-        """The documents that the DMP shows to ``actor`` and whose facts are wanted, newest first."""
-        found = await self._stating(actor, ins, is_wanted, door)
-        return await self._stating(actor, ins, is_wanted, door) if await self._read_unread(patient_key(ins)) else found
-
-    async def _stating(
-        self, actor: Actor, ins: Ins, is_wanted: Callable[[Facts], bool], door: Door
-    ) -> list[tuple[DocumentEntry, Facts]]:
-        digest = await self._digest(patient_key(ins))
-        wanted = [unique_id for unique_id, facts in digest.items() if is_wanted(facts)]
-        page = Page(size=_MOST_DOCUMENTS, with_total=False)
-        found = await self._narrow(actor, ins, wanted, _ALL_CURRENT, page, door)
-        return [(entry, digest[entry.unique_id]) for entry in found.objects.documents]
-
-    async def _find(
-        self, actor: Actor, ins: Ins, terms: Sequence[int], among: DocumentFilter, page: Page, door: Door
-    ) -> FoundPage:
-        key = patient_key(ins)
-        index_id = _index_id(await self._base.objects.rings.index_key(key))
-        async with self._base.database.connection() as connection:
-            rows = await QUERIES["find_by_terms"].rows(connection, patient_key=key, index_id=index_id, terms=terms)
-        return await self._narrow(actor, ins, [row["unique_id"] for row in rows], among, page, door)
+        await self._index.catch_up(key)
 
     async def _narrow(
         self, actor: Actor, ins: Ins, unique_ids: Sequence[str], among: DocumentFilter, page: Page, door: Door
@@ -210,33 +111,6 @@ class ReadingService:
             return FoundPage(objects=RegistryObjects(), total=0)
         query = FindDocuments(patient=ins, filter=msgspec.structs.replace(among, unique_ids=tuple(unique_ids)))
         return await self._dmp.search(actor, query, page, door=door)
-
-    async def _digest(self, key: UUID) -> dict[str, Facts]:
-        index_key = await self._base.objects.rings.index_key(key)
-        async with self._base.database.connection() as connection:
-            row = await QUERIES["find_digest"].row(connection, patient_key=key, index_id=_index_id(index_key))
-            return await self._open_digest(key, row["sealed"] if row else b"", connection)
-
-    async def _open_digest(self, key: UUID, sealed: bytes, connection: Connection) -> dict[str, Facts]:
-        if not sealed:
-            return {}
-        return _DIGEST.decode(
-            zlib.decompress(await self._base.objects.rings.open(key, _DIGEST_CONTEXT, sealed, connection))
-        )
-
-    async def _texts(self, key: UUID, unique_ids: Sequence[str]) -> dict[str, str]:
-        rings = self._base.objects.rings
-        index_id = _index_id(await rings.index_key(key))
-        async with self._base.database.connection() as connection:
-            rows = await QUERIES["find_texts"].rows(
-                connection, patient_key=key, index_id=index_id, unique_ids=list(unique_ids)
-            )
-            return {
-                row["unique_id"]: zlib.decompress(
-                    await rings.open(key, _text_context(row["unique_id"]), row["sealed_text"], connection)
-                ).decode()
-                for row in rows
-            }
 
     async def _lines(self, key: UUID) -> list[CitizenLine]:
         lines = []
@@ -251,8 +125,8 @@ class ReadingService:
         return lines
 
     async def _forget(self, connection: Connection, key: UUID) -> None:
-        for name in ("delete_documents", "delete_digest", "delete_lines"):
-            await QUERIES[name].execute(connection, patient_key=key)
+        await self._index.forget(connection, key)
+        await QUERIES["delete_lines"].execute(connection, patient_key=key)
 
     async def _own_key(self, actor: Actor, ins: Ins) -> UUID:
         if actor.kind not in _OWNERS or actor.authentication is not AuthenticationMode.CITIZEN or actor.patient != ins:
@@ -266,20 +140,6 @@ class ReadingService:
         # The DMP refuses those whose mandate ended.
         await self._dmp.record_status(actor, ins, door=Door.PORTAL)
         return patient_key(ins)
-
-
-def _index_id(index_key: bytes) -> int:
-    """A name for ``index_key``, which tells nothing of it, and for the form of what is kept."""
-    return hash_term(index_key, f" {_FORM}")
-
-
-def _pack(content: bytes) -> bytes:
-    """Smaller, quickly: texts shrink to a third, digests to a tenth."""
-    return zlib.compress(content, level=1)
-
-
-def _text_context(unique_id: str) -> bytes:
-    return b"reading-text" + unique_id.encode()
 
 
 def _written(actor: Actor, key: UUID, line_id: UUID, action: Action) -> AuditEvent:

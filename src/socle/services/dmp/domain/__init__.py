@@ -14,6 +14,7 @@ from socle.services.dmp.domain.citizen import (
 )
 from socle.services.dmp.domain.documents import (
     DocumentChange,
+    DocumentName,
     DocumentRequest,
     Missing,
     Retrieved,
@@ -86,6 +87,7 @@ __all__ = [
     "Contact",
     "DocumentChange",
     "DocumentFilter",
+    "DocumentName",
     "DocumentRequest",
     "Door",
     "FindDocuments",

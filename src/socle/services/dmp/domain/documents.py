@@ -33,6 +33,14 @@ class Retrieved(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
 
 
+class DocumentName(msgspec.Struct, frozen=True, gc=False):
+    """What a document is called: its uniqueId, its logicalId (the UUID alone), its title."""
+
+    unique_id: str
+    id: str
+    title: str
+
+
 class StoredContent(msgspec.Struct, frozen=True):
     """An object to which the DMP refers, and what it must be: SHA-1 (hexadecimal) and size in bytes."""
 
