@@ -15,7 +15,7 @@ from socle.services.dmp.domain import DocumentName
 from socle.services.reading.digest import FactDigest, ResultDigest
 from socle.services.reading.domain import CitizenLine, Facts, ProfileKind
 from socle.services.reading.extract import read_document
-from socle.services.reading.words import excerpt, hash_term, term_of, terms_of
+from socle.services.reading.words import excerpt, hash_term, matches, term_of, terms_of
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,15 @@ def test_any_text_gives_terms_that_hash_into_64_bits(text: str, key: bytes) -> N
 @given(st.text(alphabet="abcdé '.-", max_size=400), st.text(alphabet="abcdé", min_size=2, max_size=6))
 def test_an_excerpt_holds_the_word_found(text: str, word: str) -> None:
     terms = terms_of(word)
-    found = excerpt(f"{text} {word} {text}", terms)
-    assert not terms or terms <= terms_of(found)
+    whole = f"{text} {word} {text}"
+    found = excerpt(whole, matches(whole, terms))
+    assert not terms or terms & terms_of(found)
+
+
+@given(st.text(max_size=60), st.text(max_size=20))
+def test_an_excerpt_is_found_wherever_a_term_is(text: str, words: str) -> None:
+    wanted = terms_of(words)
+    assert bool(excerpt(text, matches(text, wanted))) == bool(wanted & terms_of(text))
 
 
 def test_facts_survive_their_stored_form(shared: Path) -> None:

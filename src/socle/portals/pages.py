@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
@@ -68,6 +68,7 @@ def _environment(language: str) -> Environment:
         loader=PackageLoader("socle.portals"),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
@@ -101,6 +102,11 @@ def _moment(context: Context, value: datetime) -> str:
 @pass_context
 def _dtm(context: Context, value: str) -> str:
     """An XDS DTM (UTC, any precision) in words, no more precise than it is."""
+    return _write_dtm(value, context["language"])
+
+
+@lru_cache(maxsize=10_000)
+def _write_dtm(value: str, language: str) -> str:
     match = _DTM.fullmatch(value)
     if match is None:
         return value
@@ -112,7 +118,7 @@ def _dtm(context: Context, value: str) -> str:
         hours = parts[3:5] + [0] * (5 - len(parts[:5]))
         moment = moment.replace(hour=hours[0], minute=hours[1]).astimezone(PARIS)
     pattern = {2: "MMMM y", 3: "d MMMM y"}.get(len(parts), "d MMMM y HH:mm")
-    return format_datetime(moment, pattern, locale=context["language"])
+    return format_datetime(moment, pattern, locale=language)
 
 
 def _stamp(value: datetime) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from uuid import UUID, uuid4
 
 import msgspec
@@ -15,6 +16,7 @@ from socle.platform.base import Base
 from socle.platform.database import Connection
 from socle.platform.keys import Unreadable
 from socle.platform.patient_key import patient_key
+from socle.platform.threads import off_loop
 from socle.services.dmp.domain import FIRST_PAGE, DocumentFilter, Door, FindDocuments, FoundPage, Page
 from socle.services.dmp.service import DmpService
 from socle.services.reading.domain import CitizenLine, Found, Hit, ProfileKind, ProfileLine, Series
@@ -22,7 +24,7 @@ from socle.services.reading.index import QUERIES, Index
 from socle.services.reading.words import excerpt, matches, terms_of
 from socle.standards.errors import Forbidden, Text
 from socle.standards.ids.ins import Ins
-from socle.standards.xds.model import RegistryObjects, Status
+from socle.standards.xds.model import DocumentEntry, RegistryObjects, Status
 
 _CURRENT = (Status.APPROVED, Status.ARCHIVED)
 _OWNERS = frozenset({ActorKind.PATIENT, ActorKind.REPRESENTATIVE, ActorKind.DELEGATE})
@@ -58,9 +60,8 @@ class ReadingService:
         if unread:
             found = await self._narrow(actor, ins, await self._index.find(key, wanted), among, page, door)
         texts = await self._index.texts(key, [entry.unique_id for entry in found.objects.documents])
-        hits = [(entry, excerpt(texts.get(entry.unique_id, ""), wanted)) for entry in found.objects.documents]
-        shown = tuple(Hit(entry, text, matches(text, wanted)) for entry, text in hits)
-        return Found(shown, found.next, found.total, is_partial=unread > self._index.most_unread)
+        hits = await off_loop(sum(map(len, texts.values())), partial(_hits, found.objects.documents, texts, wanted))
+        return Found(hits, found.next, found.total, is_partial=unread > self._index.most_unread)
 
     async def results(self, actor: Actor, ins: Ins, *, door: Door = Door.PORTAL) -> list[Series]:
         """The analyses over time that visible documents hold."""
@@ -140,6 +141,15 @@ class ReadingService:
         # The DMP refuses those whose mandate ended.
         await self._dmp.record_status(actor, ins, door=Door.PORTAL)
         return patient_key(ins)
+
+
+def _hits(entries: Iterable[DocumentEntry], texts: Mapping[str, str], wanted: frozenset[str]) -> tuple[Hit, ...]:
+    found = []
+    for entry in entries:
+        text = texts.get(entry.unique_id, "")
+        words = matches(text, wanted)
+        found.append(Hit(entry, excerpt(text, words), words))
+    return tuple(found)
 
 
 def _written(actor: Actor, key: UUID, line_id: UUID, action: Action) -> AuditEvent:

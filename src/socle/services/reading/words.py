@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Protocol
 
@@ -127,35 +128,39 @@ def hash_term(key: bytes, term: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def excerpt(text: str, wanted: frozenset[str], *, width: int = 160) -> str:
-    r"""The line of ``text`` that holds most of ``wanted``, or of a long line the part around the first word found.
-
-    Empty if there is none. Cells of a row, which tabulators separate, are set apart.
-
-    >>> excerpt("Le bilan montre une hémoglobine basse.", frozenset({"hemoglobin"}), width=20)
-    '… une hémoglobine basse.'
-    >>> excerpt("Analyse\tValeur\nHémoglobine\t12,2 g/dL\nHématies\t4,3", frozenset({"hemoglobin"}))
-    'Hémoglobine · 12,2 g/dL'
-    """
-    best, most, place = "", 0, 0
-    for line in text.split("\n"):
-        found = [(match.start(), term) for match in _WORD.finditer(line) if (term := term_of(match.group())) in wanted]
-        count = len({term for _, term in found})
-        if count > most:
-            best, most, place = line, count, found[0][0]
-    start = best.find(" ", place - width // 4) + 1 if len(best) > width and place > width // 4 else 0
-    end = len(best) if len(best) <= width else min(len(best), place + width)
-    shown = best[min(start, place) : end].strip().replace("\t", " · ")
-    return ("… " if start else "") + shown + (" …" if end < len(best) else "")
-
-
 def matches(text: str, wanted: frozenset[str]) -> frozenset[str]:
     """The words of ``text``, as it writes them, whose terms are ``wanted``.
 
     >>> matches("Hémoglobine et hémoglobines", frozenset({"hemoglobin"})) == {"Hémoglobine", "hémoglobines"}
     True
     """
-    return frozenset(match.group() for match in _WORD.finditer(text) if term_of(match.group()) in wanted)
+    return frozenset(word for word in set(_WORD.findall(text)) if term_of(word) in wanted)
+
+
+def excerpt(text: str, words: Collection[str], *, width: int = 160) -> str:
+    r"""The line of ``text`` that says most of ``words``, or of a long line the part around the first of them.
+
+    ``words`` are as the text writes them (``matches``). Empty if there is none. Cells of a row, which tabulators
+    separate, are set apart.
+
+    >>> excerpt("Le bilan montre une hémoglobine basse.", {"hémoglobine"}, width=20)
+    '… une hémoglobine basse.'
+    >>> excerpt("Analyse\tValeur\nHémoglobine\t12,2 g/dL\nHématies\t4,3", {"Hémoglobine"})
+    'Hémoglobine · 12,2 g/dL'
+    """
+    lines: dict[int, dict[str, int]] = {}
+    alternatives = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    for match in re.finditer(rf"(?<![^\W_])(?:{alternatives})(?![^\W_])", text) if words else ():
+        line = text.rfind("\n", 0, match.start()) + 1
+        lines.setdefault(line, {}).setdefault(term_of(match.group()), match.start() - line)
+    if not lines:
+        return ""
+    first, places = max(lines.items(), key=lambda line: len(line[1]))
+    best, place = text[first:].partition("\n")[0], min(places.values())
+    start = best.find(" ", place - width // 4) + 1 if len(best) > width and place > width // 4 else 0
+    end = len(best) if len(best) <= width else min(len(best), place + width)
+    shown = best[min(start, place) : end].strip().replace("\t", " · ")
+    return ("… " if start else "") + shown + (" …" if end < len(best) else "")
 
 
 def _without_accents(text: str) -> str:
