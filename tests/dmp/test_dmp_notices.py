@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from datetime import date, timedelta
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -23,6 +26,7 @@ from socle.services.dmp.domain import (
     NoticeKind,
 )
 from socle.services.dmp.service import DmpService
+from socle.services.ins.domain import Merge
 from socle.standards.errors import Conflict, SocleError, Text
 
 K = NoticeKind
@@ -232,3 +236,31 @@ async def test_the_address_is_sealed_and_goes_with_the_record(dmp, mail, world, 
     async with base.database.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM dmp_contact") == 0
         assert await connection.fetchval("SELECT count(*) FROM dmp_delivery") == 0
+
+
+async def test_a_merged_record_forgets_where_its_notices_went(dmp, mail, world, opened, base):
+    doctor = world.doctor()
+    absorbed, survivor = await opened(doctor), await opened(doctor)
+    await ask(dmp, mail, world.holder(absorbed), absorbed)
+    await ask(dmp, mail, world.holder(survivor), survivor)
+    await feed(dmp, world, absorbed, doctor)
+    await dmp.merge_records(Merge(id=uuid4(), survivor=survivor, absorbed=absorbed))
+    async with base.database.connection() as connection:
+        for table in ("dmp_contact", "dmp_delivery"):
+            kept = f"SELECT count(*) FROM {table} WHERE patient_key = $1"
+            assert await connection.fetchval(kept, patient_key(absorbed)) == 0, table
+    assert await send(dmp, world.holder(absorbed), absorbed) == 0
+    assert mail.sent == []
+    await feed(dmp, world, survivor, doctor)
+    assert await send(dmp, world.holder(survivor), survivor) == 1
+
+
+async def test_what_is_sealed_in_a_transaction_waits_for_no_second_connection(dmp, mail, world, opened, base):
+    ins = await opened()
+    async with contextlib.AsyncExitStack() as others:
+        for _ in range(base.database.pool.get_max_size() - 1):
+            await others.enter_async_context(base.database.connection())
+        await asyncio.wait_for(dmp.report_access(world.holder(ins), ins, 1, "Ce n'est pas moi."), 30)
+        await asyncio.wait_for(dmp.propose_contact(world.holder(ins), ins, "lea@exemple.test", EVERYTHING), 30)
+    (report,) = await dmp.list_reports(world.operator())
+    assert report.words == "Ce n'est pas moi."

@@ -191,6 +191,24 @@ async def test_a_citizen_who_closed_the_messaging_opens_it_again_by_an_act(servi
         await service.change_citizen_box(holder, PATIENT, is_open=True)
 
 
+@pytest.mark.parametrize("was_shut", [False, True])
+async def test_what_the_operator_suspends_the_citizen_does_not_open(service: MssanteService, was_shut: bool) -> None:
+    await service.open_citizen_box(PATIENT, "Dominique PAT-TROIS")
+    holder = Actor(kind=ActorKind.PATIENT, id="c", name="D", authentication=AuthenticationMode.CITIZEN, patient=PATIENT)
+    if was_shut:
+        await service.change_citizen_box(holder, PATIENT, is_open=False)
+    await service.change_state(BASE_ACTOR, PATIENT_ADDRESS, MailboxState.SUSPENDED)
+    with pytest.raises(Conflict):
+        await service.change_citizen_box(holder, PATIENT, is_open=True)
+    assert (await service.find(PATIENT_ADDRESS)).state is MailboxState.SUSPENDED
+    with pytest.raises(Conflict):
+        await service.change_state(BASE_ACTOR, PATIENT_ADDRESS, MailboxState.SUSPENDED)
+    await service.change_state(BASE_ACTOR, PATIENT_ADDRESS, MailboxState.ACTIVE)
+    await service.change_citizen_box(holder, PATIENT, is_open=False)
+    await service.change_citizen_box(holder, PATIENT, is_open=True)
+    assert (await service.find(PATIENT_ADDRESS)).state is MailboxState.ACTIVE
+
+
 async def test_an_address_is_never_given_twice(service: MssanteService) -> None:
     paul = await service.create(BASE_ACTOR, a_box("paul"))
     await service.office.accept(an_envelope(paul.address), a_message())

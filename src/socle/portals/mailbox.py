@@ -69,6 +69,7 @@ class MailDesk:
             "is_professional": is_professional(visit),
             "is_own": visit.actor.kind is ActorKind.PATIENT,
             "is_open": session.box.state is MailboxState.ACTIVE,
+            "may_reopen": session.box.is_shut_by_holder,
             "sent": "envoye" in request.query_params,
             # The same form sent twice is one message.
             "send_id": uuid4(),

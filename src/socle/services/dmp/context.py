@@ -288,7 +288,7 @@ class DmpContext:
         now, dedupe_key, sealed = self.base.clock(), f"{kind.value}:{about}:{recipient_id}", b""
         if words:
             context = words_context(notice_store.notice_id(key, dedupe_key))
-            sealed = await self.base.objects.rings.seal(key, context, words.encode())
+            sealed = (await self.base.objects.rings.ring(key, connection)).seal(context, words.encode())
         wait = timedelta(0) if kind is NoticeKind.EMERGENCY_ACCESS else _GATHERING
         for account_id in await notice_store.add_notice(
             connection,

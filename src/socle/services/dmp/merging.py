@@ -15,7 +15,7 @@ import msgspec
 from socle.platform.audit import Action, AuditEvent, Subject
 from socle.platform.database import Connection
 from socle.platform.patient_key import patient_key
-from socle.services.dmp import record_store, store
+from socle.services.dmp import notice_store, record_store, store
 from socle.services.dmp.context import Attempt, DmpContext, birth_date_of
 from socle.services.dmp.domain import ClosingReason, Door, Record, RecordState
 from socle.services.dmp.lifecycle import BASE_ACTOR
@@ -30,8 +30,9 @@ _LIVING = frozenset({RecordState.ACTIVE, RecordState.CLOSED})
 async def merge(ctx: DmpContext, request: Merge) -> int:
     """Moves all of the absorbed record to the survivor's and closes it as a duplicate; returns how many documents.
 
-    The survivor's record is made if it does not exist. Blocks come along, authorisations and mandates do not: they were
-    given for another identity. Run again, it moves what has come since: nothing, usually.
+    The survivor's record is made if it does not exist. Blocks come along; authorisations, mandates and the addresses to
+    which notices go do not: they were given for another identity. The addresses are forgotten. Run again, it moves what
+    has come since: nothing, usually.
     """
     source, target = patient_key(request.absorbed), patient_key(request.survivor)
     copied = await _copy_contents(ctx, source, target, None)
@@ -46,6 +47,7 @@ async def merge(ctx: DmpContext, request: Merge) -> int:
         await _trace(ctx, connection, (source, target), "dmp.merge", request)
         copied |= await _copy_contents(ctx, source, target, copied.keys(), connection)
         moved = await _move(connection, source, request.survivor, copied, None)
+        await notice_store.delete_contacts(connection, source)
         await record_store.QUERIES["copy_blocks"].execute(connection, patient_key=source, target=target)
         await record_store.QUERIES["mark_merged"].execute(connection, patient_key=source, target=target)
         await ctx.identities.note_moved(connection, request, MOVED, moved)

@@ -144,10 +144,16 @@ async def give_back_deliveries(
     )
 
 
+async def delete_contacts(connection: Connection, patient_key: UUID) -> None:
+    """Deletes where it was told what happens in a record: nothing is sent about it any more."""
+    for name in ("delete_deliveries", "delete_contacts"):
+        await QUERIES[name].execute(connection, patient_key=patient_key)
+
+
 async def delete_notices(connection: Connection, patient_key: UUID) -> None:
     """Deletes all that was told about a record, and where."""
-    for name in ("delete_notices", "delete_deliveries", "delete_contacts"):
-        await QUERIES[name].execute(connection, patient_key=patient_key)
+    await QUERIES["delete_notices"].execute(connection, patient_key=patient_key)
+    await delete_contacts(connection, patient_key)
 
 
 def _values(kinds: frozenset[NoticeKind]) -> list[str]:

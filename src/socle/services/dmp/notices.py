@@ -147,13 +147,12 @@ async def propose_contact(
                 remedy=Text("Recommencez demain.", "Try again tomorrow."),
             )
         wanted = str(parse_address(address))
-        context = _context(actor.id)
-        sealed = await ctx.base.objects.rings.seal(visit.key, context, wanted.encode())
+        ring = await ctx.base.objects.rings.ring(visit.key, connection)
         contact = StoredContact(
             patient_key=visit.key,
             account_id=actor.id,
             actor_kind=actor.kind,
-            address=sealed,
+            address=ring.seal(_context(actor.id), wanted.encode()),
             kinds=frozenset(kinds),
             language=language,
             verified_at=None,

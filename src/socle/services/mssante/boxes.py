@@ -130,7 +130,8 @@ class Boxes:
     async def change_citizen_box(self, by: Actor, ins: Ins, *, is_open: bool) -> None:
         """The citizen closes the messaging (what is written then comes back to its sender), or opens it again.
 
-        Raises ``NotFound``; ``Conflict`` when it is so already. What the operator closed, the operator opens again.
+        Raises ``NotFound``; ``Conflict`` when it is so already. What the operator suspended or closed, the operator
+        opens again.
         """
         before, after = MailboxState.ACTIVE, MailboxState.SUSPENDED
         if is_open:
@@ -140,9 +141,9 @@ class Boxes:
         async with self.base.database.transaction() as connection:
             address = citizen_address(ins.matricule, self.base.settings.patient_mail_domain)
             box = await self._lock(connection, str(address))
-            if box.state is not before:
+            if box.state is not before or (is_open and not box.is_shut_by_holder):
                 raise wrong_state(box.state)
-            await self._change_state(connection, box, after)
+            await self._change_state(connection, box, after, by_holder=not is_open)
             await self.trace(connection, by, Action.UPDATE, f"mss.{after.value.lower()}", box)
 
     async def find(self, address: str) -> Mailbox:
@@ -290,15 +291,23 @@ class Boxes:
         await self._publish_later(connection, current.address)
         await self.trace(connection, by, Action.UPDATE, "mss.publication", current)
 
-    async def _change_state(self, connection: Connection, box: Mailbox, state: MailboxState) -> Mailbox:
+    async def _change_state(
+        self, connection: Connection, box: Mailbox, state: MailboxState, *, by_holder: bool = False
+    ) -> Mailbox:
         now = self.base.clock()
         changed = msgspec.structs.replace(
             box,
             state=next_state(box, state),
             purge_at=now + self.delays.purge if state is MailboxState.CLOSED else None,
+            is_shut_by_holder=by_holder,
         )
         await QUERIES["change_state"].execute(
-            connection, mailbox_key=box.key, state=state.value, now=now, purge_at=changed.purge_at
+            connection,
+            mailbox_key=box.key,
+            state=state.value,
+            now=now,
+            purge_at=changed.purge_at,
+            is_shut_by_holder=by_holder,
         )
         if box.kind is not MailboxKind.CITIZEN:
             await self._publish_later(connection, box.address)

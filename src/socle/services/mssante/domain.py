@@ -63,6 +63,8 @@ class Mailbox(msgspec.Struct, frozen=True, kw_only=True):
     used_bytes: int = 0
     last_used_at: datetime | None = None
     purge_at: datetime | None = None
+    #: A citizen suspended the box, and may open it again; any other suspension is the operator's to end.
+    is_shut_by_holder: bool = False
 
     @property
     def mail_address(self) -> Address:

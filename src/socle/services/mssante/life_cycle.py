@@ -91,8 +91,11 @@ _LETTERS: Final = {
 
 
 def next_state(box: Mailbox, wanted: MailboxState) -> MailboxState:
-    """``wanted`` when the life cycle allows it from the state of ``box``. Raises ``Conflict``."""
-    if wanted not in LIFE_CYCLE[box.state]:
+    """``wanted`` when the life cycle allows it from the state of ``box``. Raises ``Conflict``.
+
+    A box that its holder shut may still be suspended: from then on the operator alone opens it.
+    """
+    if wanted not in LIFE_CYCLE[box.state] and not (wanted is MailboxState.SUSPENDED and box.is_shut_by_holder):
         raise wrong_state(box.state.value)
     return wanted
 

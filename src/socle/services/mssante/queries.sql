@@ -62,7 +62,8 @@ ORDER BY mailbox.state <> 'ACTIVE', mailbox.rank, mailbox.address;
 
 -- name: change_state
 -- A step of the life cycle.
-UPDATE mss_mailbox SET state = :state, changed_at = :now, purge_at = :purge_at WHERE mailbox_key = :mailbox_key;
+UPDATE mss_mailbox SET state = :state, changed_at = :now, purge_at = :purge_at, is_shut_by_holder = :is_shut_by_holder
+WHERE mailbox_key = :mailbox_key;
 
 -- name: change_publication
 -- What the directory shows of a box.

@@ -99,6 +99,7 @@ def mailbox_of(row: asyncpg.Record) -> Mailbox:
         used_bytes=row["used_bytes"],
         last_used_at=row["last_used_at"],
         purge_at=row["purge_at"],
+        is_shut_by_holder=row["is_shut_by_holder"],
     )
 
 
@@ -140,7 +141,7 @@ async def find_rights(connection: Connection, key: UUID) -> list[Right]:
 async def add_mailbox(connection: Connection, box: Mailbox) -> bool:
     """Creates the box with its folders; ``False`` when the address exists."""
     values = {name: getattr(box, name) for name in box.__struct_fields__}
-    for name in ("key", "ins", "used_bytes", "last_used_at", "purge_at", "created_at"):
+    for name in ("key", "ins", "used_bytes", "last_used_at", "purge_at", "created_at", "is_shut_by_holder"):
         values.pop(name)
     added = await QUERIES["add_mailbox"].execute(
         connection,
