@@ -211,6 +211,8 @@ async def test_a_professional_that_nobody_knows_needs_a_name(place: Place) -> No
     assert refused.value.code == "UnknownProfessional"
     named = await place.open("99700218896", family="MARCHAND", given="Camille")
     assert named.identity.author.person.startswith("899700218896^MARCHAND^Camille^")
+    # Whoever was given a card is in the directory: the doors that ask it know them, and they need no name any more.
+    assert (await place.open("99700218896")).identity == named.identity
 
 
 async def test_what_is_not_a_sandbox_says_so() -> None:

@@ -444,6 +444,34 @@ async def test_a_search_that_cannot_be_answered_names_its_parameter(
     assert answer.headers["content-language"] == "en"
 
 
+@pytest.mark.parametrize(
+    "query", ["date=2024-13-01", "date=hier", "_count=-1", "status=final", "isArchived=oui", "type=&status=current"]
+)
+async def test_a_value_that_is_none_is_told_as_a_value(door: Any, make: Any, query: str) -> None:
+    asked = f"patient.identifier={make.ins_system}|{make.patient().matricule}&{query}"
+    asked += "" if "status" in query else "&status=current"
+    issue = (await door.send("GET", f"/DocumentReference?{asked}", make.doctor())).json()["issue"][0]
+    assert (issue["code"], issue["expression"]) == ("value", [query.partition("=")[0]])
+
+
+async def test_elements_narrow_what_is_shown_and_not_what_is_found(door: Any, make: Any) -> None:
+    actor = make.doctor()
+    ins = await door.open(actor)
+    await feed_one(door, make, actor, ins)
+    path = f"/DocumentReference?patient.identifier={make.ins_system}|{ins.matricule}&status=current"
+    whole = (await door.send("GET", path, actor)).json()
+    narrow = (await door.send("GET", f"{path}&_elements=id,status", actor)).json()
+    assert narrow["total"] == whole["total"] == 1
+    assert narrow["entry"][0]["fullUrl"] == whole["entry"][0]["fullUrl"]
+    assert "author" in whole["entry"][0]["resource"]
+    assert "author" not in narrow["entry"][0]["resource"]
+
+
+async def test_what_is_not_done_here_says_what_is(door: Any, make: Any) -> None:
+    answer = await door.send("PUT", "/DocumentReference/1", make.doctor())
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, PATCH")
+
+
 async def test_a_lenient_client_is_warned_of_ignored_parameters(door: Any, make: Any) -> None:
     actor = make.doctor()
     ins = await door.open(actor)

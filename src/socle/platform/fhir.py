@@ -64,9 +64,20 @@ _FORMATS = {
 class FhirStatus(SocleError):
     """A refusal whose HTTP status the REST rules of FHIR fix."""
 
-    def __init__(self, status: int, code: str, reason: Text, *, location: str = "", remedy: Text | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        reason: Text,
+        *,
+        location: str = "",
+        remedy: Text | None = None,
+        methods: Sequence[str] = (),
+    ) -> None:
         super().__init__(code, reason, location=location, remedy=remedy, requirement="FHIR R4 §3.1.0")
         self.status = status
+        #: What a 405 says in ``Allow`` (RFC 9110 §15.5.6).
+        self.methods = tuple(methods)
 
 
 def accepted_types(request: Request) -> list[str]:
@@ -176,6 +187,8 @@ def refuse(request: Request, error: SocleError) -> Response:
     headers = {"Content-Language": language}
     if isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, FhirStatus) and error.methods:
+        headers["Allow"] = ", ".join(error.methods)
     status = error.status if isinstance(error, FhirStatus) else error.http_status
     return Response(encode(outcome_of(error, language), form), status, headers, f"{form}; charset=utf-8")
 
@@ -190,6 +203,7 @@ def not_here(request: Request, methods: Sequence[str] = ()) -> SocleError:
                 f"{request.method} n'est pas pris en charge ici ; méthodes admises : {', '.join(methods)}.",
                 f"{request.method} is not supported here; accepted methods: {', '.join(methods)}.",
             ),
+            methods=methods,
         )
     return FhirStatus(
         404,

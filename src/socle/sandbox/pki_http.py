@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 from enum import StrEnum
 
@@ -21,13 +22,14 @@ from socle.platform.clock import Clock
 from socle.platform.web import json_response, read_body
 from socle.sandbox import cast
 from socle.sandbox.pki import Credential, KeyPurpose, TestAuthority
-from socle.services.directory.domain import Professional
+from socle.services.directory.domain import Activity, Exercise, Professional, Structure
 from socle.services.directory.service import DirectoryService
 from socle.services.identity.situation import Context, actor_of
 from socle.standards.errors import InvalidContent, NotFound, Text
 
 _MAX_BYTES = 64 * 1024
 _CAST = frozenset(professional.id_nat for professional in cast.PROFESSIONALS)
+_RPPS = re.compile(r"8\d{11}")
 _G15 = "1.2.250.1.71.1.2.7"
 
 
@@ -154,18 +156,45 @@ async def _holder_of(asked: IssueRequest, directory: DirectoryService) -> tuple[
                     "Also give family, given and profession, or an RPPS of the fictitious population.",
                 ),
             )
-        return IssuedHolder(
-            id=id_nat,
-            family=asked.family,
-            given=asked.given,
-            profession=asked.profession or "10",
-            speciality=asked.speciality,
-            structure=asked.structure,
-            structure_name=asked.structure_name,
-            sector=asked.sector,
-        ), None
+        if asked.kind is Kind.EMPLOYEE or _RPPS.fullmatch(id_nat) is None:
+            return IssuedHolder(
+                id=id_nat,
+                family=asked.family,
+                given=asked.given,
+                profession=asked.profession or "10",
+                speciality=asked.speciality,
+                structure=asked.structure,
+                structure_name=asked.structure_name,
+                sector=asked.sector,
+            ), None
+        # A card makes nobody known to the doors that ask the directory: who holds one is written there too.
+        await directory.load(*_newcomer(asked, id_nat))
+        professional = await directory.professional(id_nat)
+        assert professional is not None
     actor = actor_of(professional, Context(work_situation=asked.situation))
     return _of_actor(actor, professional), professional
+
+
+def _newcomer(asked: IssueRequest, id_nat: str) -> tuple[list[Professional], list[Structure]]:
+    """Who is asked for by RPPS and names, in a practice of their own unless the request says where they exercise."""
+    rpps = id_nat[1:]
+    structure = Structure(
+        id=f"S{asked.structure or rpps}",
+        id_nat=asked.structure or f"4{rpps}001",
+        name=asked.structure_name or f"CABINET {asked.family}",
+        sector=asked.sector or "SA07",
+    )
+    profession = asked.profession or "10"
+    exercise = Exercise(
+        profession=profession,
+        family=asked.family,
+        given=asked.given,
+        skill_type="S" if profession == "10" else "",
+        skill=asked.speciality or ("SM26" if profession == "10" else ""),
+        activities=(Activity(id=f"S{rpps}", mode="L", sector=structure.sector, genre="GENR01", structure=structure),),
+    )
+    person = Professional(id_nat=id_nat, rpps=rpps, family=asked.family, given=asked.given, exercises=(exercise,))
+    return [person], [structure]
 
 
 def _of_actor(actor: Actor, professional: Professional) -> IssuedHolder:

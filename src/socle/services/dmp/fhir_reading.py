@@ -37,7 +37,7 @@ async def search_documents(door: FhirContext, request: Request) -> Response:
     """ITI-67. A document named by ``identifier`` needs no patient; with ``_elements`` it is only located."""
     actor = await door.authenticate(request)
     place = await page_asked(door, request, actor, DOCUMENT_PARAMETERS)
-    if place.search.elements:
+    if place.search.elements and _targets_named(place.search):
         return await _search_references(door, request, actor, place)
     related = [target_of(Reference(reference=text)) for c in place.search.all("relatesto") for text in c.texts]
     found = await door.find(actor, frozenset(target for target in related if target is not None))
@@ -49,9 +49,11 @@ async def search_documents(door: FhirContext, request: Request) -> Response:
     if not page.objects.documents and query is not None and (other := _by_entry_uuid(query)) is not None:
         page = await search_page(door, actor, other, place)
     links = page.objects.associations
+    documents = [door.document(entry, links) for entry in page.objects.documents]
+    if place.search.elements:
+        documents = [reference_only(document) for document in documents]
     resources: list[tuple[str, AnyResource]] = [
-        (f"{door.url}/DocumentReference/{fhir_id(entry.logical_id)}", door.document(entry, links))
-        for entry in page.objects.documents
+        (f"{door.url}/DocumentReference/{document.id}", document) for document in documents
     ]
     return await respond_page(door, request, actor, "DocumentReference", place, page, resources)
 

@@ -146,8 +146,10 @@ def document_query(search: Search, patient: Ins, entry_uuids_of: Sequence[str] =
 def list_query(search: Search) -> PatientQuery | None:
     """What ``search`` asks of submission sets or folders; ``None`` if it can only find nothing."""
     codes = {token.code for clause in search.all("code") for token in clause.tokens}
-    if len(codes) != 1 or not codes <= {SUBMISSION_SET, FOLDER}:
+    if not codes:
         raise _needed("code", f"{SUBMISSION_SET} | {FOLDER}")
+    if len(codes) != 1 or not codes <= {SUBMISSION_SET, FOLDER}:
+        raise _not_one_of("code", SUBMISSION_SET, FOLDER)
     statuses = _statuses(search)
     unique_ids, uuids = _identifiers(search)
     ids = tuple(f"urn:uuid:{text}" for clause in search.all("_id") for text in clause.texts)
@@ -242,12 +244,12 @@ def _statuses(search: Search) -> frozenset[Status]:
     for clause in clauses:
         for token in clause.tokens:
             if token.code not in _STATUSES:
-                raise _needed("status", "current | superseded")
+                raise _not_one_of("status", *_STATUSES)
         allowed &= frozenset[Status]().union(*(_STATUSES[token.code] for token in clause.tokens))
     for clause in search.all("isArchived"):
         values = {token.code for token in clause.tokens}
         if not values <= {"true", "false"}:
-            raise _needed("isArchived", "true | false")
+            raise _not_one_of("isArchived", "true", "false")
         if values == {"true"}:
             allowed &= {Status.ARCHIVED}
         elif values == {"false"}:
@@ -370,6 +372,15 @@ def _needed(name: str, form: str) -> MalformedInput:
         Text(f"Le paramètre « {name} » est obligatoire.", f"The parameter '{name}' is required."),
         location=name,
         remedy=Text(f"Écrivez {name}={form}.", f"Write {name}={form}."),
+        requirement="PDSm 3.1.1; MHD 4.2 ITI-66, ITI-67",
+    )
+
+
+def _not_one_of(name: str, *values: str) -> MalformedInput:
+    return MalformedInput(
+        "FHIRValue",
+        Text(f"« {name} » vaut l'un de : {', '.join(values)}.", f"'{name}' is one of: {', '.join(values)}."),
+        location=name,
         requirement="PDSm 3.1.1; MHD 4.2 ITI-66, ITI-67",
     )
 

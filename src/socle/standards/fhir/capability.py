@@ -89,11 +89,14 @@ def capability_statement(
 
 
 def _resource(served: Served) -> CapabilityStatementRestResource:
+    # FHIR R4 has no place for chained parameters but this one.
+    chained = ", ".join(parameter.name for parameter in served.parameters if "." in parameter.name)
+    told = f"{served.documentation} Paramètres chaînés : {chained}." if chained else served.documentation
     return CapabilityStatementRestResource(
         type=served.type,
         profile=served.profile or None,
         supported_profile=served.supported_profiles,
-        documentation=served.documentation or None,
+        documentation=told or None,
         interaction=tuple(CapabilityStatementRestResourceInteraction(code=code) for code in served.interactions),
         versioning="versioned-update" if served.is_versioned else "no-version",
         conditional_create=False,

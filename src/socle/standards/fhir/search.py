@@ -163,7 +163,7 @@ def parse_query(
     _check_options(options, sorts, elements, is_lenient)
     count = options.get("_count", "50")
     if not (count.isascii() and count.isdecimal() and len(count) < 10):
-        raise _refused("_count", "_count est un entier positif ou nul.", "_count is an integer, zero or more.")
+        raise _wrong_value("_count", "_count est un entier positif ou nul.", "_count is an integer, zero or more.")
     return Search(
         clauses=tuple(clauses),
         count=min(int(count), max_count) or 1,
@@ -216,7 +216,7 @@ def _clause(name: str, value: str, known: dict[str, Parameter]) -> Clause:
         )
     values = tuple(_SPLIT.sub(r"\1\0", value).split("\0"))
     if not all(values):
-        raise _refused(name, f"Une valeur de « {name} » est vide.", f"A value of '{name}' is empty.")
+        raise _wrong_value(name, f"Une valeur de « {name} » est vide.", f"A value of '{name}' is empty.")
     clause = Clause(canonical, values, modifier)
     if parameter.kind is Kind.DATE:
         _span(clause)
@@ -232,7 +232,7 @@ def _token(value: str) -> Token:
 def _span(clause: Clause) -> Span:
     match = _DATE.fullmatch(clause.values[0]) if len(clause.values) == 1 else None
     if match is None:
-        raise _refused(
+        raise _wrong_value(
             clause.name,
             f"« {clause.name} » attend une date : [ge|gt|le|lt|sa|eb|eq]AAAA[-MM[-JJ[Thh:mm[:ss]Z]]].",
             f"'{clause.name}' takes a date: [ge|gt|le|lt|sa|eb|eq]YYYY[-MM[-DD[Thh:mm[:ss]Z]]].",
@@ -245,9 +245,9 @@ def _span(clause: Clause) -> Span:
     try:
         low, high = _bounds(match)
     except (ValueError, OverflowError):
-        raise _refused(clause.name, "Cette date n'existe pas.", "There is no such date.") from None
+        raise _wrong_value(clause.name, "Cette date n'existe pas.", "There is no such date.") from None
     if low.year < _FIRST_YEAR:
-        raise _refused(clause.name, f"Aucun document avant {_FIRST_YEAR}.", f"No document before {_FIRST_YEAR}.")
+        raise _wrong_value(clause.name, f"Aucun document avant {_FIRST_YEAR}.", f"No document before {_FIRST_YEAR}.")
     starts = {"eq": low, "ge": low, "gt": high, "sa": high}
     ends = {"eq": high, "le": high, "lt": low, "eb": low}
     return Span(starts.get(prefix), ends.get(prefix))
@@ -273,3 +273,7 @@ def _bounds(match: re.Match[str]) -> tuple[datetime, datetime]:
 
 def _refused(name: str, french: str, english: str) -> SocleError:
     return MalformedInput("FHIRNotSupported", Text(french, english), location=name, requirement="FHIR R4 §3.1.1")
+
+
+def _wrong_value(name: str, french: str, english: str) -> SocleError:
+    return MalformedInput("FHIRValue", Text(french, english), location=name, requirement="FHIR R4 §3.1.1")
