@@ -130,8 +130,12 @@ async def test_a_simplified_publication_is_a_document_like_another(door: Any, ma
     assert answer.json()["content"][0]["attachment"]["size"] == len(PDF)
     found = await door.find(actor, ins)
     assert [entry["fullUrl"] for entry in found["entry"]] == [answer.headers["location"]]
+    document["masterIdentifier"]["value"] += ".1"
+    told = await door.send("POST", "/DocumentReference", actor, document, prefer="return=OperationOutcome")
+    assert [issue["severity"] for issue in told.json()["issue"]] == ["information"]
     again = await door.send("POST", "/DocumentReference", actor, document, prefer="return=minimal")
     assert again.status_code == 409
+    assert again.json()["issue"][0]["expression"] == ["DocumentReference.masterIdentifier"]
     assert again.json()["issue"][0]["code"] == "duplicate"
     conditional = await door.send("POST", "/DocumentReference", actor, document, if_none_exist="identifier=1")
     assert conditional.status_code == 412
@@ -519,6 +523,26 @@ async def test_a_wrong_hash_an_unknown_patient_and_a_duplicate_each_have_their_e
     empty["entry"] = empty["entry"][:1]
     empty["entry"][0]["resource"].pop("entry")
     assert (await door.feed(actor, empty)).status_code == 422
+
+
+async def test_every_error_of_a_submission_is_told_at_its_place_in_the_readers_language(door: Any, make: Any) -> None:
+    actor = make.doctor()
+    ins = await door.open(actor)
+    bundle = make.bundle(ins, actor)
+    listing, document = (entry["resource"] for entry in bundle["entry"][:2])
+    listing["extension"][1]["valueIdentifier"]["value"] = "urn:oid:0.9.x"
+    document["content"][0]["attachment"]["title"] = "t" * 129
+    document["subject"]["identifier"]["value"] = make.patient().matricule
+    answer = await door.send("POST", "", actor, bundle, accept_language="en")
+    assert answer.status_code == 422, answer.text
+    assert {
+        (issue["details"]["coding"][0]["code"], *issue["expression"], issue["details"]["text"].split(" ")[0])
+        for issue in answer.json()["issue"]
+    } == {
+        ("XDSPatientIdDoesNotMatch", "Bundle.entry[1].resource.subject", "patientId"),
+        ("XDSRegistryMetadataError", "Bundle.entry[0].resource.extension", "sourceId"),
+        ("XDSRegistryMetadataError", "Bundle.entry[1].resource.content[0].attachment.title", "title"),
+    }
 
 
 async def test_who_is_not_known_or_asks_elsewhere_gets_an_outcome(door: Any, make: Any) -> None:

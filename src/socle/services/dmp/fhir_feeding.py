@@ -11,13 +11,22 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from socle.platform.actor import Actor
 from socle.platform.clock import to_dtm
 from socle.platform.fhir import prefers, read_resource, refuse_conditional_headers, respond
 from socle.services.dmp.domain import Door, SubmissionReceipt
 from socle.services.dmp.fhir_context import FhirContext, etag_of
+from socle.services.dmp.fhir_places import relocated
+from socle.standards.errors import SocleError
 from socle.standards.fhir.outcome import warnings
 from socle.standards.fhir.pdsm.documents import binary_id, fhir_id
-from socle.standards.fhir.pdsm.submissions import patch_targets_of, publication_of, references_of, submission_of
+from socle.standards.fhir.pdsm.submissions import (
+    patch_targets_of,
+    publication_of,
+    references_of,
+    resources_of,
+    submission_of,
+)
 from socle.standards.fhir.pdsm.times import to_instant
 from socle.standards.fhir.resources import (
     Binary,
@@ -27,6 +36,7 @@ from socle.standards.fhir.resources import (
     DocumentReference,
     ListResource,
 )
+from socle.standards.xds.model import Submission
 
 
 async def transaction(door: FhirContext, request: Request) -> Response:
@@ -36,8 +46,16 @@ async def transaction(door: FhirContext, request: Request) -> Response:
     targets = references_of(bundle) | patch_targets_of(bundle)
     found = await door.find(actor, targets)
     submission = submission_of(bundle, found, new_oid)
-    receipt = await door.service.submit(actor, submission, door=Door.FHIR, transaction="ITI-65")
+    receipt = await _submit(door, actor, submission, "ITI-65")
     return await respond(request, _transaction_response(door, bundle, receipt))
+
+
+async def _submit(door: FhirContext, actor: Actor, submission: Submission, transaction: str) -> SubmissionReceipt:
+    """Submits; what is refused is told at its place in the message."""
+    try:
+        return await door.service.submit(actor, submission, door=Door.FHIR, transaction=transaction)
+    except SocleError as error:
+        raise relocated(error, submission, resources_of(submission)) from error
 
 
 def _transaction_response(door: FhirContext, bundle: Bundle, receipt: SubmissionReceipt) -> Bundle:
@@ -87,7 +105,7 @@ async def publish(door: FhirContext, request: Request) -> Response:
     found = await door.find(actor, references_of(document))
     source_id = f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, f'{door.url}#{actor.structure}#{actor.software}').int}"
     submission = publication_of(document, found, new_oid(), source_id, to_dtm(door.base.clock()))
-    receipt = await door.service.submit(actor, submission, door=Door.FHIR, transaction="ITI-105")
+    receipt = await _submit(door, actor, submission, "ITI-105")
     entry = receipt.objects.documents[0]
     headers = {"Location": f"{door.url}/DocumentReference/{fhir_id(entry.logical_id)}", "ETag": etag_of(entry)}
     match prefers(request, "return"):

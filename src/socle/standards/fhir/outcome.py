@@ -22,6 +22,7 @@ from socle.standards.errors import (
 )
 from socle.standards.fhir.resources import IssueTypeCode, OperationOutcome, OperationOutcomeIssue
 from socle.standards.fhir.types import CodeableConcept, Coding, Element, Extension
+from socle.standards.xds.errors import InvalidMetadata, text_of
 
 #: Error codes are URIs or the codes of XDS and of the DMP, in the system that the guide's examples use.
 ERROR_SYSTEM: Final = "urn:ietf:rfc:3986"
@@ -47,6 +48,9 @@ _BY_CODE: Final[dict[str, IssueTypeCode]] = {
     "XDSNonIdenticalHash": "duplicate",
     "UnresolvedReferenceException": "not-found",
     "XDSTooManyResults": "too-costly",
+    "FHIRMediaType": "not-supported",
+    "FHIRNotAcceptable": "not-supported",
+    "XDSMetadataVersionError": "conflict",
 }
 _BY_CLASS: Final[tuple[tuple[type[SocleError], IssueTypeCode], ...]] = (
     (MalformedInput, "invalid"),
@@ -68,17 +72,27 @@ def outcome_of(error: SocleError, language: str = "fr") -> OperationOutcome:
     """
     remedy = error.remedy.in_language(language) if error.remedy is not None else ""
     diagnostics = " ".join(part for part in (remedy, f"[{error.requirement}]" if error.requirement else "") if part)
-    return OperationOutcome(
-        language="en" if language == "en" else "fr-FR",
-        issue=(
-            OperationOutcomeIssue(
-                severity="error",
-                code=issue_type(error),
-                details=_details(error.code, error.reason, language),
-                diagnostics=diagnostics or None,
-                expression=(error.location,) if error.location else (),
-            ),
-        ),
+    kind = issue_type(error)
+    issues = [_issue(kind, error.code, error.reason, language, error.location, diagnostics)]
+    if isinstance(error, InvalidMetadata):
+        issues = [
+            _issue(_BY_CODE.get(one.code, kind), one.code, text_of(one), language, one.location, diagnostics)
+            for one in error.errors
+        ]
+    return OperationOutcome(language="en" if language == "en" else "fr-FR", issue=tuple(issues))
+
+
+def _issue(
+    kind: IssueTypeCode, code: str, reason: Text, language: str, location: str, diagnostics: str
+) -> OperationOutcomeIssue:
+    """One error. A place that is no FHIRPath – a line of the body, a place in the CDA – goes to the diagnostics."""
+    expression, _, elsewhere = ("", "", location) if location.startswith("line ") else location.partition(" ")
+    return OperationOutcomeIssue(
+        severity="error",
+        code=kind,
+        details=_details(code, reason, language),
+        diagnostics=" ".join(filter(None, (elsewhere, diagnostics))) or None,
+        expression=(expression,) if expression else (),
     )
 
 
@@ -90,7 +104,12 @@ def issue_type(error: SocleError) -> IssueTypeCode:
 
 
 def warnings(sentences: Sequence[str], code: IssueTypeCode = "informational") -> OperationOutcome:
-    """What was accepted but is not as it should be."""
+    """What was accepted but is not as it should be; when there is nothing, one issue says so."""
+    if not sentences:
+        done = CodeableConcept(text="Accepté sans remarque. / Accepted without remarks.")
+        return OperationOutcome(
+            issue=(OperationOutcomeIssue(severity="information", code="informational", details=done),)
+        )
     issues = [
         OperationOutcomeIssue(severity="warning", code=code, details=CodeableConcept(text=text)) for text in sentences
     ]

@@ -87,6 +87,16 @@ class InvalidMetadata(InvalidContent):
         self.errors = tuple(errors)
 
 
+def text_of(error: XdsError) -> Text:
+    """The sentence of ``error`` in each language, where its context says both.
+
+    >>> text_of(XdsError(code="X", context="Inconnu. / Unknown.")).en
+    'Unknown.'
+    """
+    fr, _, en = error.context.partition(" / ")
+    return Text(fr, en) if en and " / " not in en else Text(error.context, error.context)
+
+
 def metadata_error(fr: str, en: str, location: str, code: str = "XDSRegistryMetadataError") -> XdsError:
     """One error, its sentence French first."""
     return XdsError(code=code, context=f"{fr} / {en}", location=location)

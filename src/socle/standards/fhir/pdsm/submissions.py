@@ -43,6 +43,8 @@ Rel = AssociationType
 SIMPLIFIED_CONTENT_TYPE: Final = Code("07", "1.2.250.1.213.2.2", "Consultation")
 _REFERENCE = re.compile(r"(?:.*/)?(?P<type>DocumentReference|List)/(?P<id>[A-Za-z0-9\-.]{1,64})(?:/_history/.*)?")
 
+_PLACE = re.compile(r"entry(\d+)")
+
 
 class Target(msgspec.Struct, frozen=True):
     """Something of the registry that a message points to: by FHIR id (``type`` and ``id``) or by uniqueId."""
@@ -357,6 +359,17 @@ def publication_of(
 def entry_id(place: int) -> str:
     """The symbolic id of the entry at ``place`` of its bundle."""
     return f"entry{place}"
+
+
+def resources_of(submission: Submission) -> dict[str, str]:
+    """The FHIRPath of the resource behind each symbolic id of a submission read here."""
+    names = [submission.submission_set.entry_uuid]
+    names += [item.entry_uuid for item in submission.documents]
+    names += [item.entry_uuid for item in submission.folders]
+    places = {name: _PLACE.fullmatch(name) for name in names}
+    return {
+        name: f"Bundle.entry[{place[1]}].resource" if place else "DocumentReference" for name, place in places.items()
+    }
 
 
 def _broken(french: str, english: str, at: str) -> MalformedInput:
