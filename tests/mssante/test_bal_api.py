@@ -161,3 +161,23 @@ async def test_searches_find_holders_page_by_page(api: httpx.AsyncClient, servic
     assert len(both["entry"]) == 5
     assert (await api.get("", params={"_type": "Patient"})).status_code == 400
     assert (await api.get("/Practitioner", params={"mailbox-mss-type": "X"})).status_code == 400
+
+
+async def test_the_api_says_what_it_does_without_a_key_and_refuses_the_rest_in_its_own_form(
+    api: httpx.AsyncClient,
+) -> None:
+    stranger = {"ESANTE-API-KEY": ""}
+    statement = (await api.get("/metadata", headers=stranger)).json()
+    told = {
+        one["type"]: {parameter["name"] for parameter in one["searchParam"]} for one in statement["rest"][0]["resource"]
+    }
+    assert told["Practitioner"] == {"mailbox-mss", "mailbox-mss-type", "identifier"}
+    assert "ESANTE-API-KEY" in statement["rest"][0]["security"]["description"]
+    for method, path, status in (
+        ("GET", "/Patient", 404),
+        ("DELETE", "/nowhere/1", 404),
+        ("GET", "/Practitioner?a=1", 400),
+    ):
+        answer = await api.request(method, path)
+        assert (answer.status_code, answer.json()["resourceType"]) == (status, "OperationOutcome"), path
+    assert "mailbox-mss:contains" in answer.json()["issue"][0]["details"]["text"]

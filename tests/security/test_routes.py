@@ -49,7 +49,7 @@ TABLE: Final[dict[Who, str]] = {
         /conformance /conformance/verdict /conformance/kit /conformance/document.css
         {_PSC}/.well-known/wallet-openid-configuration {_PSC}/.well-known/openid-configuration {_OIDC}/certs
         {_DIRECTORY}/metadata {_DIRECTORY}/{{path:path}} /dmp/fhir/metadata /dmp/fhir/{{path:path}}
-        /audit/fhir/metadata /audit/fhir/{{path:path}} /audit/key
+        /audit/fhir/metadata /audit/fhir/{{path:path}} /audit/key /bal/fhir/metadata /bal/fhir/{{path:path}}
         GET:/insi {" ".join(f"GET:{_SOAP}/{name}" for name in _SOAP_SERVICES)}
     """,
     Who.LOGIN: f"""

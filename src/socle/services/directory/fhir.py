@@ -104,10 +104,11 @@ class FhirDoor:
             name="SocleAnnuaire",
             title="Annuaire Santé (Socle)",
             url=self._url,
-            date="2026-11-21",
+            date=self._service.base.clock().date().isoformat(),
             version=__version__,
             served=served,
-            documentation=f"Lecture seule. En-tête {HEADER}. _lastUpdated (gt, ge, eq) donne ce qui a changé.",
+            documentation="Lecture seule. _lastUpdated (gt, ge, eq) donne ce qui a changé.",
+            key_header=HEADER,
         )
         return await respond(request, statement)
 

@@ -261,7 +261,7 @@ def mailbox_contact(box: Mailbox) -> ContactPoint:
     metadata = [
         Extension(
             url="type",
-            value_codeable_concept=_concept(("", box.type.value)),
+            value_codeable_concept=_concept((nos("TRE_R257-TypeBAL"), box.type.value)),
         )
     ]
     if box.description:

@@ -11,6 +11,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from typing import Final, Protocol
 from urllib.parse import urlencode
 
@@ -20,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from socle.platform.actor import Actor, ActorKind, AuthenticationMode
-from socle.platform.fhir import FhirStatus, endpoint, read_resource, respond
+from socle.platform.fhir import FhirStatus, endpoint, not_here, read_resource, respond
 from socle.services.mssante.bal import (
     Holder,
     HolderResource,
@@ -33,6 +34,7 @@ from socle.services.mssante.domain import Mailbox, MailboxKind
 from socle.services.mssante.service import MssanteService
 from socle.services.mssante.store import QUERIES, mailbox_of
 from socle.standards.errors import InvalidContent, MalformedInput, NotAuthenticated, NotFound, SocleError, Text
+from socle.standards.fhir.capability import Served, capability_statement
 from socle.standards.fhir.patch import apply_fhirpath_patch
 from socle.standards.fhir.resources import (
     Bundle,
@@ -41,10 +43,34 @@ from socle.standards.fhir.resources import (
     BundleLink,
     Parameters,
 )
+from socle.standards.fhir.search import Kind, Parameter
 from socle.standards.fhir.types import Coding, Meta
 
 _MAX_BYTES: Final = 256 * 1024
 _ADDRESS_PATH: Final = re.compile(r"\w+\.telecom(?:\.where\([^()]*\)|\[\d+\])?\.value")
+_KEY_HEADER: Final = "ESANTE-API-KEY"
+_ALL_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_BY_BOX: Final = (
+    Parameter("mailbox-mss", Kind.STRING, "Début de l'adresse", modifiers=frozenset({"contains", "exact"})),
+    Parameter("mailbox-mss-type", Kind.TOKEN, "PER, ORG, APP ou CAB"),
+)
+_PARAMETERS: Final = {
+    HolderType.PRACTITIONER: (*_BY_BOX, Parameter("identifier", Kind.TOKEN, "RPPS")),
+    HolderType.ORGANIZATION: (*_BY_BOX, Parameter("identifier", Kind.TOKEN, "FINESS")),
+    HolderType.ROLE: (
+        *_BY_BOX,
+        Parameter("practitioner.identifier", Kind.TOKEN, "RPPS"),
+        Parameter("organization.identifier", Kind.TOKEN, "FINESS"),
+    ),
+}
+#: Parameters that say what of the answer is wanted, and how.
+_RESULT_PARAMETERS: Final = frozenset({"_type", "_count", "_elements", "_page_token", "_format"})
+_NAMES: Final = _RESULT_PARAMETERS | {
+    f"{one.name}{modifier}"
+    for parameters in _PARAMETERS.values()
+    for one in parameters
+    for modifier in ("", *(f":{name}" for name in one.modifiers))
+}
 _SUBSETTED: Final = Coding(system="http://terminology.hl7.org/CodeSystem/v3-ObservationValue", code="SUBSETTED")
 
 
@@ -77,7 +103,12 @@ def routes(service: MssanteService, *, holders: Holders | None = None, path: str
             Route(f"{path}/{kind}/{{id}}", door.read_of(kind), methods=["GET"]),
         ]
     root = [Route(place, endpoint(door.search_all), methods=["GET"]) for place in (path, f"{path}/")]
-    return [*root, *found]
+    return [
+        *root,
+        Route(f"{path}/metadata", endpoint(door.metadata), methods=["GET"]),
+        *found,
+        Route(f"{path}/{{path:path}}", endpoint(door.elsewhere), methods=_ALL_METHODS),
+    ]
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -88,6 +119,28 @@ class _Door:
         self._service = service
         self._holders = holders
         self._base_url = base_url
+
+    async def metadata(self, request: Request) -> Response:
+        """The CapabilityStatement; no key is needed."""
+        statement = capability_statement(
+            name="SocleBAL",
+            title="Boîtes aux lettres MSSanté (Socle)",
+            url=self._base_url,
+            date=self._service.base.clock().date().isoformat(),
+            version=version("socle-sante"),
+            served=[
+                Served(type=kind.value, interactions=("read", "search-type", "patch"), parameters=_PARAMETERS[kind])
+                for kind in HolderType
+            ],
+            patch_formats=("application/fhir+json", "application/fhir+xml"),
+            documentation="Un PATCH est un FHIRPath Patch ; GET /?_type=… cherche dans plusieurs types.",
+            key_header=_KEY_HEADER,
+        )
+        return await respond(request, statement)
+
+    async def elsewhere(self, request: Request) -> Response:
+        """Anything that this API has not."""
+        raise not_here(request)
 
     def patch_of(self, kind: HolderType) -> Handler:
         async def patch(request: Request) -> Response:
@@ -216,7 +269,7 @@ class _Door:
 
     async def _authenticate(self, request: Request) -> Actor:
         """The software that holds the key of ``request``, by the name that the operator gave the key."""
-        key = request.headers.get("esante-api-key", "")
+        key = request.headers.get(_KEY_HEADER, "")
         async with self._service.base.database.connection() as connection:
             row = await QUERIES["find_api_key"].row(connection, key_hash=hashlib.sha256(key.encode()).digest())
         if not key or row is None:
@@ -260,6 +313,15 @@ class _Query(msgspec.Struct, frozen=True):
 
 def _read_query(request: Request) -> _Query:
     query = request.query_params
+    for name in query.keys() - _NAMES:
+        raise MalformedInput(
+            "BALSearch",
+            Text(
+                f"Le paramètre « {name} » n'existe pas ici. Paramètres admis : {', '.join(sorted(_NAMES))}.",
+                f"There is no parameter '{name}' here. Accepted parameters: {', '.join(sorted(_NAMES))}.",
+            ),
+            location=name,
+        )
     kind = query.get("mailbox-mss-type", "").rpartition("|")[2]
     count = query.get("_count", "50")
     after_type, after = _open(query.get("_page_token", ""))

@@ -51,16 +51,26 @@ def capability_statement(
     instantiates: Sequence[str] = (),
     patch_formats: Sequence[str] = (),
     documentation: str = "",
+    key_header: str = "",
 ) -> CapabilityStatement:
-    """The statement of the server at ``url`` (``date`` is an ISO date, ``version`` that of the software)."""
-    security = CapabilityStatementRestSecurity(
-        cors=False,
-        service=(
-            CodeableConcept(
-                coding=(Coding(system="http://terminology.hl7.org/CodeSystem/restful-security-service", code="OAuth"),)
+    """The statement of the server at ``url`` (``date`` is an ISO date, ``version`` that of the software).
+
+    ``key_header`` is where the key goes of a server that software calls by key; without it, by an access token.
+    """
+    security = (
+        CapabilityStatementRestSecurity(cors=False, description=f"Clé de l'application (en-tête {key_header}).")
+        if key_header
+        else CapabilityStatementRestSecurity(
+            cors=False,
+            service=(
+                CodeableConcept(
+                    coding=(
+                        Coding(system="http://terminology.hl7.org/CodeSystem/restful-security-service", code="OAuth"),
+                    )
+                ),
             ),
-        ),
-        description="Pro Santé Connect : jeton d'accès (Authorization: Bearer), API Pro Santé Connectée.",
+            description="Pro Santé Connect : jeton d'accès (Authorization: Bearer), API Pro Santé Connectée.",
+        )
     )
     return CapabilityStatement(
         url=f"{url}/metadata",
