@@ -12,7 +12,7 @@ from socle.standards.cda.entries import read_clinical_content
 from socle.standards.cda.fhir import to_bundle
 from socle.standards.cda.fhir.datatypes import date_time, identifier
 from socle.standards.fhir import resources as fhir
-from socle.standards.fhir.json_codec import decode_json, encode_json
+from socle.standards.fhir.json_codec import decode_json, encode_json, to_tree
 
 R = TypeVar("R")
 
@@ -43,6 +43,30 @@ def test_every_reference_of_a_composition_is_in_the_bundle(example: bytes) -> No
     assert set(seen) <= urls
     content = read_clinical_content(example)
     assert len(seen) >= len(content.results) + len(content.medications) + len(content.problems)
+
+
+def test_everything_in_a_document_bundle_is_linked_with_its_composition(example: bytes) -> None:
+    """FHIR R4 §3.3.1: what no chain of links, in either direction, ties to the Composition is no part of the document."""
+    entries = {entry["fullUrl"]: entry["resource"] for entry in to_tree(to_bundle(example))["entry"]}
+    links = {url: {end for end in _references(resource) if end in entries} for url, resource in entries.items()}
+    linked, waiting = set(), [next(iter(entries))]
+    while waiting:
+        url = waiting.pop()
+        if url not in linked:
+            linked.add(url)
+            waiting += [*links[url], *(source for source, ends in links.items() if url in ends)]
+    assert linked == entries.keys()
+
+
+def _references(value: object) -> set[str]:
+    match value:
+        case {"reference": str(url)}:
+            return {url}
+        case dict():
+            return set().union(*map(_references, value.values()))
+        case list():
+            return set().union(*map(_references, value))
+    return set()
 
 
 def test_a_low_result_becomes_an_observation_with_its_range(examples: dict[str, bytes]) -> None:

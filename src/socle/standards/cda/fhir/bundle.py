@@ -77,7 +77,7 @@ class _People:
         return to.reference(url, display)
 
     def role(self, assigned: Assigned) -> Reference:
-        """A PractitionerRole with its practitioner and its structure; a device is only named."""
+        """A PractitionerRole with its practitioner and its structure, one for each; a device is only named."""
         if assigned.device is not None:
             return Reference(display=to.text(f"{assigned.device.software} {assigned.device.model}") or "Système")
         key = "".join(f"{each.root}^{each.extension}" for each in assigned.ids) or say_person(assigned.name)
@@ -92,11 +92,12 @@ class _People:
             ),
             name,
         )
+        structure = self.organization(assigned.organization)
         return self.add(
-            f"role {key}",
+            f"role {key} {structure.reference if structure else ''}",
             fhir.PractitionerRole(
                 practitioner=practitioner,
-                organization=self.organization(assigned.organization),
+                organization=structure,
                 code=to.concepts(assigned.profession),
             ),
             name,
