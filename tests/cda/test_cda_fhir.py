@@ -46,7 +46,7 @@ def test_every_reference_of_a_composition_is_in_the_bundle(example: bytes) -> No
 
 
 def test_everything_in_a_document_bundle_is_linked_with_its_composition(example: bytes) -> None:
-    """FHIR R4 §3.3.1: what no chain of links, in either direction, ties to the Composition is no part of the document."""
+    """FHIR R4 §3.3.1: what no chain of links ties to the Composition, in either direction, is no part of it."""
     entries = {entry["fullUrl"]: entry["resource"] for entry in to_tree(to_bundle(example))["entry"]}
     links = {url: {end for end in _references(resource) if end in entries} for url, resource in entries.items()}
     linked, waiting = set(), [next(iter(entries))]
