@@ -73,6 +73,24 @@ def test_a_card_has_the_shape_of_a_cps(authority: TestAuthority, trust: TrustSto
     assert card.issuer.rfc4514_string().startswith("CN=TEST AC IGC-SANTE FORT PERSONNES,OU=IGC-SANTE TEST")
 
 
+@pytest.mark.parametrize(
+    ("purpose", "usages", "has_period"),
+    [
+        (KeyPurpose.SIGNATURE, ["content_commitment"], True),
+        (KeyPurpose.AUTHENTICATION, ["digital_signature"], False),
+    ],
+)
+def test_a_card_has_one_usage(
+    authority: TestAuthority, purpose: KeyPurpose, usages: list[str], has_period: bool
+) -> None:
+    issued = authority.issue_professional("899700218896", "MARCHAND", "Camille", purpose)
+    extensions = x509.load_pem_x509_certificate(issued.certificate.encode()).extensions
+    usage = extensions.get_extension_for_class(x509.KeyUsage).value
+    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    assert [name for name in names if getattr(usage, name)] == usages
+    assert any(isinstance(one.value, x509.PrivateKeyUsagePeriod) for one in extensions) is has_period
+
+
 def test_an_employee_card_names_person_and_structure(authority: TestAuthority) -> None:
     card = authority.issue_employee("3750987653/CPET1", "PETIT", "Jo", "1750987653", "HOPITAL", at=NOW)
     holder = read_holder(certificate_of(card))

@@ -146,7 +146,7 @@ class TestAuthority:
             [(NameOID.GIVEN_NAME, given), (NameOID.COMMON_NAME, ps_id), (NameOID.SURNAME, family)],
         ]
         extensions: list[tuple[x509.ExtensionType, bool]] = [
-            (_key_usage(seal=is_signature), True),
+            (_card_usage(is_signature), True),
             (x509.ExtendedKeyUsage(_purposes(is_signature, card=True)), False),
             (_private(OID_CARD_TYPE, b"\x02\x01\x00"), False),
             (_private(OID_CARD_ID, b"\x13" + bytes([len(card := _card_number(ps_id))]) + card), False),
@@ -157,7 +157,7 @@ class TestAuthority:
             upn = f"{ps_id}@carte-cps.fr".encode()
             name = x509.OtherName(_OID_UPN, b"\x0c" + bytes([len(upn)]) + upn)
             extensions.append((x509.SubjectAlternativeName([name]), False))
-        return self._issue(Level.FORT_PERSONNES, subject, extensions, at, valid_for)
+        return self._issue(Level.FORT_PERSONNES, subject, extensions, at, valid_for, is_signing_card=is_signature)
 
     def issue_employee(
         self,
@@ -183,12 +183,12 @@ class TestAuthority:
             [(NameOID.GIVEN_NAME, given), (NameOID.COMMON_NAME, ps_id), (NameOID.SURNAME, family)],
         ]
         extensions: list[tuple[x509.ExtensionType, bool]] = [
-            (_key_usage(seal=is_signature), True),
+            (_card_usage(is_signature), True),
             (x509.ExtendedKeyUsage(_purposes(is_signature, card=True)), False),
             (_private(OID_CARD_TYPE, b"\x02\x01\x02"), False),
             (_private(OID_PRODUCT, b"\x04\x01\x80"), False),
         ]
-        return self._issue(Level.STANDARD_PERSONNES, subject, extensions, at, valid_for)
+        return self._issue(Level.STANDARD_PERSONNES, subject, extensions, at, valid_for, is_signing_card=is_signature)
 
     def issue_server(self, hosts: Sequence[str], *, at: datetime | None = None) -> Credential:
         """A TLS server certificate for ``hosts`` (names or addresses; the first is the CN)."""
@@ -216,6 +216,8 @@ class TestAuthority:
         at: datetime | None,
         valid_for: timedelta,
         policy: ObjectIdentifier = _POLICY_LEAF,
+        *,
+        is_signing_card: bool = False,
     ) -> Credential:
         authority = self._authorities[level]
         key = _new_key()
@@ -230,8 +232,10 @@ class TestAuthority:
         builder = _builder(name, authority.certificate.subject, key.public_key(), start, start + valid_for)
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
         policies = x509.CertificatePolicies([x509.PolicyInformation(policy, None)])
+        period = x509.PrivateKeyUsagePeriod(start, start + valid_for)
         for extension, critical in (
             *extensions,
+            *([(period, False)] if is_signing_card else []),
             (x509.BasicConstraints(ca=False, path_length=None), False),
             (identifier, False),
             (policies, False),
@@ -389,6 +393,10 @@ def _builder(
 
 def _key_usage(*, seal: bool) -> x509.KeyUsage:
     return _usage(digital_signature=True, content_commitment=seal, key_encipherment=not seal)
+
+
+def _card_usage(is_signature: bool) -> x509.KeyUsage:
+    return _usage(digital_signature=not is_signature, content_commitment=is_signature)
 
 
 def _authority_key_usage() -> x509.KeyUsage:
