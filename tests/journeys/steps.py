@@ -67,8 +67,14 @@ def open_record(page: Page, matricule: str, *, consents: bool = True) -> None:
     page.get_by_label("Matricule INS, ou lecture du datamatrix au lecteur").fill(matricule)
     page.get_by_role("button", name="Chercher").click()
     page.get_by_role("button", name="Ouvrir").first.click()
-    if consents and page.get_by_role("button", name="Le patient donne son accord").count():
+    if consents and is_asked_for_consent(page):
         page.get_by_role("button", name="Le patient donne son accord").click()
+
+
+def is_asked_for_consent(page: Page) -> bool:
+    """Whether the record that is being opened waits for the patient's consent, once it is known."""
+    page.wait_for_url("**/pro/dossier**", wait_until="load")
+    return page.get_by_role("button", name="Le patient donne son accord").count() > 0
 
 
 def faults_of(page: Page) -> list[str]:

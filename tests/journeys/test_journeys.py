@@ -17,7 +17,16 @@ from socle.standards.ddoc import InsDatamatrix, draw_png, write_datamatrix
 from socle.standards.ids.traits import Traits
 
 sys.path.insert(0, str(Path(__file__).parent))
-from steps import faults_of, log_in_citizen, log_in_doctor, log_in_operator, open_record, picture, tab_to
+from steps import (
+    faults_of,
+    is_asked_for_consent,
+    log_in_citizen,
+    log_in_doctor,
+    log_in_operator,
+    open_record,
+    picture,
+    tab_to,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -77,8 +86,8 @@ def test_a_doctor_feeds_a_letter_and_the_citizen_sees_it_at_once(open_context: C
     open_record(doctor, cast.JEANNE.matricule)
     doctor.goto("/pro/dossier/alimenter")
     doctor.get_by_label("Document", exact=True).set_input_files(photograph())  # type: ignore[arg-type]
-    doctor.get_by_label("Titre (pour un PDF)").fill("Lettre de consultation du soir")
-    doctor.get_by_label("Date de l'acte (pour un PDF)").fill("02/03/2026")
+    doctor.get_by_label("Titre", exact=True).fill("Lettre de consultation du soir")
+    doctor.get_by_label("Date de l'acte").fill("02/03/2026")
     picture(doctor, "professional-feed")
     doctor.get_by_role("button", name="Envoyer au dossier").click()
     expect(doctor.get_by_text("est dans le dossier")).to_be_visible()
@@ -131,7 +140,7 @@ def test_a_doctor_without_a_mouse_finds_a_patient_reads_a_document_and_leaves(op
     page.keyboard.press("Enter")
     tab_to(page, page.get_by_role("button", name="Ouvrir").first)
     page.keyboard.press("Enter")
-    if page.get_by_role("button", name="Le patient donne son accord").count():
+    if is_asked_for_consent(page):
         tab_to(page, page.get_by_role("button", name="Le patient donne son accord"))
         page.keyboard.press("Enter")
     tab_to(page, page.locator(".timeline a").first)
@@ -179,8 +188,8 @@ def test_a_letter_waits_for_the_announcement_and_its_author_may_take_it_away(ope
     open_record(doctor, cast.ROBERT.matricule)
     doctor.goto("/pro/dossier/alimenter")
     doctor.get_by_label("Document", exact=True).set_input_files(photograph())  # type: ignore[arg-type]
-    doctor.get_by_label("Titre (pour un PDF)").fill("Lettre à annoncer")
-    doctor.get_by_label("Date de l'acte (pour un PDF)").fill("02/03/2026")
+    doctor.get_by_label("Titre", exact=True).fill("Lettre à annoncer")
+    doctor.get_by_label("Date de l'acte").fill("02/03/2026")
     doctor.get_by_label("Cacher au patient jusqu'à la consultation d'annonce").check()
     doctor.get_by_role("button", name="Envoyer au dossier").click()
     log_in_citizen(citizen, ROBERT)
@@ -202,8 +211,8 @@ def test_a_doctor_replaces_her_own_letter_and_the_citizen_sees_the_new_one_alone
     doctor.goto("/pro/dossier/alimenter")
     for title in ("Lettre avec une faute", "Lettre sans faute"):
         doctor.get_by_label("Document", exact=True).set_input_files(photograph())  # type: ignore[arg-type]
-        doctor.get_by_label("Titre (pour un PDF)").fill(title)
-        doctor.get_by_label("Date de l'acte (pour un PDF)").fill("02/03/2026")
+        doctor.get_by_label("Titre", exact=True).fill(title)
+        doctor.get_by_label("Date de l'acte").fill("02/03/2026")
         doctor.get_by_role("button", name="Envoyer au dossier").click()
         doctor.get_by_role("link", name="Voir le document").click()
         expect(doctor.get_by_role("heading", name=title).first).to_be_visible()

@@ -78,6 +78,7 @@ def _environment(language: str) -> Environment:
     environment.filters |= {
         "day": _day,
         "moment": _moment,
+        "hour": _hour,
         "dtm": _dtm,
         "stamp": _stamp,
         "span": _span,
@@ -97,6 +98,11 @@ def _day(context: Context, value: datetime) -> str:
 def _moment(context: Context, value: datetime) -> str:
     """Day and hour in words, Paris time."""
     return format_datetime(value.astimezone(PARIS), "d MMMM y HH:mm", locale=context["language"])
+
+
+def _hour(value: datetime) -> str:
+    """Hour of the day, Paris time."""
+    return f"{value.astimezone(PARIS):%H:%M}"
 
 
 @pass_context

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import groupby
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from socle.portals.history import told_by_day
 from socle.portals.pages import PARIS, page_language, render, translate
 from socle.portals.rows import read_day
 from socle.portals.visit import Visit, read_form, text_of
@@ -105,10 +105,9 @@ class RightPages:
         last = int(before) if before.isdigit() and len(before) < 19 else 2**62
         is_whole = "tout" in request.query_params
         lines, following = await self._lines(visit, last, is_whole=is_whole)
-        language = page_language(request)
         values = {
             "visit": visit,
-            "lines": _together(lines, language),
+            "days": told_by_day(lines, page_language(request)),
             "next": following,
             "is_whole": is_whole,
             "reported": "signale" in request.query_params,
@@ -147,15 +146,6 @@ class RightPages:
             "errors": errors,
         }
         return render(request, "espace/access.html", values, status=422 if errors else 200)
-
-
-def _together(lines: Sequence[AccessLine], language: str) -> list[tuple[AccessLine, str, int]]:
-    """Each line with its sentence and how often it follows itself on the same day: it is then told once."""
-    alike = groupby(lines, lambda line: (line.sentence_fr, line.actor.id, line.at.astimezone(PARIS).date()))
-    groups = [list(group) for _, group in alike]
-    return [
-        (group[0], group[0].sentence_en if language == "en" else group[0].sentence_fr, len(group)) for group in groups
-    ]
 
 
 #: Box of the form, field of ``RecordSettings``, what it says, what follows from it.

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from socle.platform.actor import Purpose
+from socle.portals.history import told_by_day
 from socle.portals.pages import page_language, render, translate
 from socle.portals.rows import read_day
 from socle.portals.visit import Desk, Visit, read_form, text_of
@@ -98,10 +99,9 @@ class PatientPages:
 
     async def activity(self, request: Request, visit: Visit) -> Response:
         """What the professional did."""
-        language = page_language(request)
         lines = await self._dmp.own_activity(visit.actor, count=100)
-        said = [(line, line.sentence_en if language == "en" else line.sentence_fr) for line in lines]
-        return render(request, "pro/activity.html", {"visit": visit, "lines": said})
+        days = told_by_day(lines, page_language(request), is_of_reader=True)
+        return render(request, "pro/activity.html", {"visit": visit, "days": days})
 
     async def _find(self, visit: Visit, values: dict[str, str], photo: object) -> list[Identity] | None:
         typed = values["matricule"].replace(" ", "").upper()
