@@ -260,3 +260,8 @@ async def test_what_is_hidden_and_what_is_not_there_take_the_same_steps(dmp, wor
     for wanted in (DocumentFilter(unique_ids=(hidden,)), DocumentFilter(title="CR de"), DocumentFilter()):
         page = await dmp.search(other, FindDocuments(patient=ins, filter=wanted))
         assert (page.objects, page.total, page.next) == (RegistryObjects(), 0, "")
+
+
+@pytest.mark.parametrize("transaction", ["ins.read", "ins.search", "mss.read", "mss.search"])
+def test_reading_an_identity_or_a_message_is_not_told_as_reading_a_document(transaction):
+    assert "document" not in traces.PHRASES[transaction].done.fr + traces.PHRASES[transaction].done.en

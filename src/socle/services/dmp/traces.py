@@ -54,7 +54,30 @@ _CHANGED: Final = _phrase(
     "changed the visibility or status of {what}",
     "change the visibility or status of {what}",
 )
+_IDENTITY: Final = _phrase("a consulté l'identité", "consulter l'identité", "looked at the identity", "look at it")
+_MESSAGES: Final = _phrase(
+    "a consulté une messagerie de santé", "consulter une messagerie", "looked into a health mailbox", "look into it"
+)
 PHRASES: Final = {
+    "portal.deposit": _ADDED,
+    "portal.keep": _ADDED,
+    "portal.profile": _phrase(
+        "a modifié le profil médical", "modifier le profil médical", "changed the medical profile", "change it"
+    ),
+    "delivery.send": _phrase("a envoyé {what}", "envoyer {what}", "sent {what}", "send {what}"),
+    "traces.own": _phrase(
+        "a consulté sa propre activité", "consulter sa propre activité", "read their own activity", "read it"
+    ),
+    "ins.read": _IDENTITY,
+    "ins.search": _IDENTITY,
+    "ins.history": _IDENTITY,
+    "ins.admit": _phrase("a enregistré l'identité", "enregistrer l'identité", "recorded the identity", "record it"),
+    "ins.change": _phrase("a modifié l'identité", "modifier l'identité", "changed the identity", "change it"),
+    "mss.open": _MESSAGES,
+    "mss.list": _MESSAGES,
+    "mss.search": _MESSAGES,
+    "mss.read": _phrase("a lu un message", "lire un message", "read a message", "read a message"),
+    "mss.send": _phrase("a envoyé un message", "envoyer un message", "sent a message", "send a message"),
     "report.answer": _phrase(
         "a répondu à votre signalement", "répondre à votre signalement", "answered your report", "answer your report"
     ),
