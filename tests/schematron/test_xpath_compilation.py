@@ -10,8 +10,9 @@ from lxml import etree
 from socle.standards.errors import SocleError
 from socle.standards.schematron.files import Files, SetKey
 from socle.standards.schematron.plan import Plan, compile_schema, load_plan
+from socle.standards.schematron.positions import positions
 from socle.standards.schematron.schema import Check, Let, Pattern, Piece, Rule, Schema
-from socle.standards.schematron.tree import Document, location, positions
+from socle.standards.schematron.tree import Document, location
 from socle.standards.schematron.xpath import UnsupportedXPath, parse_xpath
 
 NAMESPACES = {"h": "urn:hl7-org:v3", "xsi": "http://www.w3.org/2001/XMLSchema-instance"}
@@ -177,7 +178,7 @@ def test_a_location_has_an_index_only_after_a_sibling_of_the_same_name() -> None
 def test_positions_are_those_of_the_source() -> None:
     document = Document(etree.fromstring(DOCUMENT))
     title = document.by_tag["{urn:hl7-org:v3}title"][0]
-    assert positions(DOCUMENT, {title.index}) == {title.index: (6, 3)}
+    assert positions(DOCUMENT, {title}) == {title.index: (6, 3)}
 
 
 def test_a_set_is_read_once() -> None:

@@ -21,7 +21,8 @@ from socle.services.conformance.structure import check_structure
 from socle.standards.cda.document import open_document
 from socle.standards.errors import Text
 from socle.standards.schematron.plan import Firing, Plan
-from socle.standards.schematron.tree import Document, Node, location, opening_tag, positions
+from socle.standards.schematron.positions import positions
+from socle.standards.schematron.tree import Document, Node, location, opening_tag
 from socle.standards.xml import parse
 
 #: Largest document judged: embedded files make documents of tens of megabytes.
@@ -200,11 +201,12 @@ class _Court:
         self.found += check_sense(self.document, self.recognized, today)
 
     def verdict(self, content: bytes, encoding: str, before: int, started: float) -> Verdict:
-        wanted = {node.index + before for _, node in self.found if node is not None and node.index >= 0}
-        places = positions(content, wanted, encoding) if wanted else {}
+        root = self.document.nodes[0]
+        told = [root if node is self.document.root else node for _, node in self.found]
+        places = positions(content, {node for node in told if node is not None}, before, encoding) if told else {}
         findings = []
-        for finding, node in self.found:
-            line, column = places.get(max(node.index, 0) + before, (finding.line, 0)) if node else (finding.line, 0)
+        for (finding, _), node in zip(self.found, told, strict=True):
+            line, column = places.get(node.index, (finding.line, 0)) if node else (finding.line, 0)
             findings.append(msgspec.structs.replace(finding, line=line, column=column))
         return Verdict(
             document_type=self.recognized.name,

@@ -52,32 +52,45 @@ def to_svrl(name: str, verdict: Verdict) -> bytes:
 
 
 def to_junit(judged: list[Judged]) -> bytes:
-    """A test suite a file, a test case a rule set; errors are failures, warnings are told in the output."""
+    """A test suite a file, a test case a rule set, which fails once whatever the number of its errors.
+
+    Warnings are told in the output of their case; a file that cannot be judged is one case in error.
+    """
     root = etree.Element("testsuites", name="socle validate")
     for one in judged:
         suite = etree.SubElement(root, "testsuite", name=one.name)
         if one.verdict is None:
             case = etree.SubElement(suite, "testcase", name="document", classname=one.name)
             etree.SubElement(case, "error", type=one.code, message=one.refusal.fr if one.refusal else "")
-            continue
-        for rules in one.verdict.rule_sets:
-            case = etree.SubElement(suite, "testcase", name=rules.identifier, classname=one.name)
-            found = [finding for finding in one.verdict.findings if finding.rule_set == rules.identifier]
-            for finding in found:
-                if finding.severity is Severity.ERROR:
-                    failure = etree.SubElement(
-                        case, "failure", type=finding.requirement, message=_printable(finding.message.fr)
-                    )
-                    failure.text = _printable(
-                        f"{finding.location}\nligne {finding.line}, colonne {finding.column}\n{finding.found}"
-                    )
-            if told := [finding for finding in found if finding.severity is not Severity.ERROR]:
-                lines = [f"{finding.severity}: {finding.message.fr} ({finding.location})" for finding in told]
-                etree.SubElement(case, "system-out").text = _printable("\n".join(lines))
-        suite.set("tests", str(len(one.verdict.rule_sets)))
-        suite.set("failures", str(one.verdict.count(Severity.ERROR)))
-        suite.set("time", str(one.verdict.duration_ms / 1000))
+        else:
+            for rules in one.verdict.rule_sets:
+                case = etree.SubElement(suite, "testcase", name=rules.identifier, classname=one.name)
+                _fill_case(case, [finding for finding in one.verdict.findings if finding.rule_set == rules.identifier])
+            suite.set("time", str(one.verdict.duration_ms / 1000))
+    for counted in (root, *root):
+        for name, path in (("tests", "testcase"), ("failures", "testcase/failure"), ("errors", "testcase/error")):
+            counted.set(name, str(sum(1 for _ in counted.iterfind(f".//{path}"))))
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)
+
+
+def _fill_case(case: etree._Element, findings: list[Finding]) -> None:
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if errors:
+        message = (
+            errors[0].message.fr if len(errors) == 1 else f"{len(errors)} erreurs, d'abord : {errors[0].message.fr}"
+        )
+        failure = etree.SubElement(case, "failure", type=errors[0].requirement, message=_printable(message))
+        failure.text = _printable("\n\n".join(map(_told, errors)))
+    if told := [finding for finding in findings if finding.severity is not Severity.ERROR]:
+        lines = [f"{finding.severity}: {finding.message.fr} ({finding.location})" for finding in told]
+        etree.SubElement(case, "system-out").text = _printable("\n".join(lines))
+
+
+def _told(finding: Finding) -> str:
+    return (
+        f"{finding.requirement} : {finding.message.fr}\n{finding.location}\n"
+        f"ligne {finding.line}, colonne {finding.column}\n{finding.found}"
+    )
 
 
 def _printable(text: str) -> str:

@@ -120,9 +120,16 @@ def check_dates(document: Document, recognized: Recognized, _today: date) -> Ite
     for node in document.by_tag.get(_V3 + "effectiveTime", ()):
         low, high = node.kids.get(_V3 + "low"), node.kids.get(_V3 + "high")
         if low and high:
+            if _is_plainly_ordered(low[0].attrs.get("value", ""), high[0].attrs.get("value", "")):
+                continue
             start, end = _moment(low[0]), _moment(high[0])
             if start and end and end < start:
                 yield _ordered(node, "DATE-ORDER", "La fin est avant le début.", "The end is before the beginning.")
+
+
+def _is_plainly_ordered(low: str, high: str) -> bool:
+    """Whether two times of one precision and one zone are in order: no need to read them."""
+    return len(low) == len(high) and low <= high and (low[-5:] == high[-5:] or (low + high).isdigit())
 
 
 def check_future(document: Document, recognized: Recognized, today: date) -> Iterator[Place]:

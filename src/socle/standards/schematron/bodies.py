@@ -1,7 +1,7 @@
 """Rule bodies turned into units: functions that run some checks of a rule, each with the guard that makes it needless.
 
-Lines that share a variable are one unit, and so are all checks that no guard covers. A rule runs, on a node, the units
-that the shape of the node does not settle; a shape is asked once.
+Lines that share a variable are one unit, and so are checks that the same guard covers, and all that none does. A rule
+runs, on a node, the units that the shape of the node does not settle; a shape is asked once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PYTHON_SIGNS: Final = {"=": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", "
 #: Items that depend on variables alone are put in one function when they are as many.
 _SHORTEST_RUN: Final = 4
 #: Names of variables in generated lines: values of ``let``, counts, results of runs.
-_LOCAL: Final = re.compile(r"\b[vcx]\d+\b")
+_LOCAL: Final = re.compile(r"(?<![:\w])[vcx]\d+\b")  # not the v3 of a namespace
 Body: TypeAlias = tuple[Let | Check | Extension, ...]
 
 
@@ -249,11 +249,11 @@ class _Place(NamedTuple):
 
 
 def _grouped(lines: Sequence[_Line]) -> list[list[_Line]]:
-    """Lines that share a variable together, and all that have no guard together; each group in order."""
+    """Lines that share a variable, or that are needless in the same cases, together; each group in order."""
     groups: list[list[int]] = []
     owner: dict[str, int] = {}
     for number, line in enumerate(lines):
-        names = {*_LOCAL.findall(line.code), *([] if line.guard else [""])}
+        names = {*_LOCAL.findall(line.code), *([] if line.guard == "True" else [line.guard])}
         touched = sorted({owner[name] for name in names if name in owner})
         if touched:
             first, *others = touched

@@ -17,7 +17,15 @@ from socle.standards.schematron import operators, paths, shapes
 from socle.standards.schematron import xpath as x
 from socle.standards.schematron.forms import Scope, Value, items_of, text_of, truth_of
 from socle.standards.schematron.functions import call
-from socle.standards.schematron.shapes import digest, is_document_wide, is_path, is_plain, is_positional, united
+from socle.standards.schematron.shapes import (
+    digest,
+    gives_nodes,
+    is_document_wide,
+    is_path,
+    is_plain,
+    is_positional,
+    united,
+)
 from socle.standards.schematron.strings import pattern
 from socle.standards.schematron.values import XPathError
 
@@ -56,7 +64,7 @@ class Generator:
                 return f"({scope.item}.attrs.get({name!r}) in {values!r})"
             case x.Binary("or", left, right):
                 return f"({self.truth(left, scope)} or {self.truth(right, scope)})"
-            case x.Binary("|") if all(map(is_path, parts := united(expr))):
+            case x.Binary("|") if all(map(gives_nodes, parts := united(expr))):
                 return f"({' or '.join(self.truth(part, scope) for part in parts)})"
             case x.Call("not", (argument,)):
                 return f"(not {self.truth(argument, scope)})"

@@ -35,8 +35,8 @@ class Compiler:
         self.global_lines: list[str] = []
         self.uncovered: list[Uncovered] = []
         self.selector_parents: list[int] = []
-        #: The element name without which a selector finds nothing.
-        self.selector_tags: list[str] = []
+        #: The element name, or else the template, without which a selector finds nothing.
+        self.selector_keys: list[tuple[str, str]] = []
         self.selector_lines: list[str] = []
         self._selectors: dict[tuple[int, str], int] = {}
         self._parsed: dict[str, x.Expr] = {}
@@ -171,7 +171,8 @@ class Compiler:
         number = len(self.selector_parents)
         self.selector_parents.append(parent)
         named = step.axis in ("child", "descendant") and step.test.kind == "element" and "*" not in step.test.name
-        self.selector_tags.append(step.test.name if named else "")
+        template = next(filter(None, map(claimed_template, step.predicates)), "")
+        self.selector_keys.append((step.test.name if named else "", template))
         self.selector_lines.append(f"def s{number}(P, d): return {code}")
         self._selectors[key] = number
         return number

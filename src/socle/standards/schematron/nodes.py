@@ -9,6 +9,7 @@ import itertools
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from operator import attrgetter
 from typing import Final
 
@@ -44,9 +45,23 @@ def descendants(document: Document, node: Node) -> Sequence[Node]:
     return document.nodes[node.index + 1 : node.last]
 
 
-def carriers(document: Document, node: Node, attribute: str) -> Sequence[Node]:
-    """``node`` and its descendants that have ``attribute``."""
-    return document.within(node, f"@{attribute}", lambda: [one for one in document.nodes if attribute in one.attrs])
+def every(document: Document, node: Node, attribute: str, test: str, holds: Callable[[Node], bool]) -> bool:
+    """Whether ``holds``, named ``test``, is true of ``node`` and of all its descendants that have ``attribute``.
+
+    It depends on the element alone: those for which it is not plainly true are found once for the document.
+    """
+    return all(map(holds, document.within(node, test, lambda: _doubtful(document, attribute, holds))))
+
+
+def _doubtful(document: Document, attribute: str, holds: Callable[[Node], bool]) -> list[Node]:
+    doubtful = []
+    for node in document.nodes:
+        if attribute in node.attrs:
+            with suppress(XPathError):
+                if holds(node):
+                    continue
+            doubtful.append(node)
+    return doubtful
 
 
 def claims_below(document: Document, node: Node, template: str) -> int:

@@ -15,7 +15,17 @@ from socle.standards.schematron.forms import (
     items_of,
     single_comparison,
 )
-from socle.standards.schematron.shapes import around, carried, claimed_root, is_path, is_positional, united
+from socle.standards.schematron.shapes import (
+    around,
+    attributes_spared,
+    carried,
+    claimed_root,
+    digest,
+    is_path,
+    is_plain,
+    is_positional,
+    united,
+)
 
 if TYPE_CHECKING:
     from socle.standards.schematron.codegen import Generator
@@ -41,6 +51,8 @@ def binary(g: Generator, expr: x.Binary, operator: str, scope: Scope) -> Value:
             return Value("nodes", f"in_order([{', '.join('*' + value.code for value in values)}])")
         parts = [f"*{g.items(part, scope)}" for part in united(expr)]
         return Value("items", f"in_order([{', '.join(parts)}])")
+    if operator == "except" and scope.form == "node" and (spared := attributes_spared(expr)) is not None:
+        return Value("items", other_attributes(g, spared, scope))
     if operator in ("except", "intersect"):
         left, right, name = g.items(expr.left, scope), g.items(expr.right, scope), g.fresh()
         kept = "not in" if operator == "except" else "in"
@@ -51,6 +63,20 @@ def binary(g: Generator, expr: x.Binary, operator: str, scope: Scope) -> Value:
         left, right = g.number(expr.left, scope), g.number(expr.right, scope)
         return Value("items", f"list(range(int({left}), int({right}) + 1))")
     raise x.UnsupportedXPath(operator, "operator")
+
+
+def other_attributes(g: Generator, spared: list[x.Step], scope: Scope) -> str:
+    """The attributes of the context node that ``spared`` does not select, told by name where that is enough."""
+    name = g.fresh("t")
+    inner = scope.at(name, "item")
+    plain = tuple(step.test.name for step in spared if not step.predicates and is_plain(step.test.name))
+    conditions = [f"{name}.name not in {plain!r}"]
+    for step in spared:
+        wanted = step.test.name
+        if step.predicates or not is_plain(wanted):
+            named = f"{name}.name == {wanted!r}" if is_plain(wanted) else f"same_local({name}.name, {wanted[2:]!r})"
+            conditions.append(f"not ({' and '.join([named, *(g.truth(one, inner) for one in step.predicates)])})")
+    return f"[{name} for {name} in attributes({scope.item}) if {' and '.join(conditions)}]"
 
 
 def arithmetic(g: Generator, operator: str, left: x.Expr, right: x.Expr, scope: Scope) -> Value:
@@ -155,12 +181,11 @@ def conditional(g: Generator, condition: x.Expr, consequence: x.Expr, alternativ
 
 def quantified(g: Generator, expr: x.For, scope: Scope) -> Value:
     """The value of ``for``, ``some`` and ``every``."""
-    if expr.kind == "every" and scope.form == "node" and (name := carried(expr)) is not None:
-        carriers = f"carriers(d, {scope.item}, {name!r})"
-        inner = scope._replace(
-            variables={**scope.variables, expr.variable: Value("nodes", f"({(one := g.fresh('q'))},)")}
-        )
-        return Value("bool", f"(not {carriers} or all({g.truth(expr.body, inner)} for {one} in {carriers}))")
+    if expr.kind == "every" and scope.form == "node" and (carrier := carried(expr)) is not None:
+        one = g.fresh("q")
+        inner = Scope(one, "node", {expr.variable: Value("nodes", f"({one},)")})
+        holds = f"lambda {one}: {g.truth(expr.body, inner)}"
+        return Value("bool", f"every(d, {scope.item}, {carrier!r}, {digest(expr)!r}, {holds})")
     source = g.value(expr.source, scope)
     name = g.fresh("q")
     form = "nodes" if source.form == "nodes" else "items"

@@ -30,7 +30,7 @@ from socle.standards.schematron.tree import Document, Node, shape_of
 from socle.standards.schematron.values import E, XPathError
 
 #: Changes whenever generated code changes: a stored plan of another version is not read.
-FORMAT: Final = f"5/{sys.implementation.cache_tag}"
+FORMAT: Final = f"9/{sys.implementation.cache_tag}"
 
 Unit: TypeAlias = Callable[[Node, Document, Callable[[tuple[int, Node]], None]], None]
 Guard: TypeAlias = Callable[[Mapping[str, str], Mapping[str, Sequence[Node]]], bool]
@@ -62,7 +62,7 @@ class _Tables(msgspec.Struct, array_like=True):
     namespaces: dict[str, str]
     globals: list[Let]
     checks: list[CompiledCheck]
-    selectors: list[tuple[int, int, str]]
+    selectors: list[tuple[int, int, str, str]]  # parent, place after those below, element name, template
     patterns: list[tuple[str, list[tuple[list[int], int, str]]]]
     uncovered: list[Uncovered]
     code: bytes
@@ -96,6 +96,11 @@ class Plan:
         for number, (_, chosen, _, _) in enumerate(self._entries):
             for selector in chosen:
                 self._uses[selector].append(number)
+        #: Where the branches of selectors begin, by the template or else the element that they look for.
+        self._branches: dict[str, list[int]] = {}
+        for number, (parent, _, tag, template) in enumerate(tables.selectors):
+            if parent < 0:
+                self._branches.setdefault(template or tag, []).append(number)
         self._messages: dict[CompiledCheck, Callable[[Node, Document], str]] = {}
 
     def gather(self) -> list[str]:
@@ -153,27 +158,28 @@ class Plan:
 
     def _select(self, document: Document) -> tuple[list[Sequence[Node]], list[int]]:
         """The nodes of each selector, and the rules that have some, in order."""
-        selectors, functions = self._tables.selectors, self._selectors
-        count = len(selectors)
-        selected: list[Sequence[Node]] = [E] * count
-        root, by_tag = (document.root,), document.by_tag
+        selectors, functions, branches = self._tables.selectors, self._selectors, self._branches
+        selected: list[Sequence[Node]] = [E] * len(selectors)
+        root, by_tag, by_template = (document.root,), document.by_tag, document.by_template
         active: set[int] = set()
-        number = 0
-        while number < count:
-            parent, after, tag = selectors[number]
-            if tag and tag not in by_tag:
-                number = after
-                continue
-            try:
-                found = functions[number](selected[parent] if parent >= 0 else root, document)
-            except XPathError:  # a match pattern that fails matches nothing (XSLT 2.0 §5.5.4)
-                found = E
-            if found:
-                selected[number] = found
-                active.update(self._uses[number])
-                number += 1
-            else:
-                number = after  # nothing here: nothing below either
+        for key in ("", *by_template, *by_tag):
+            for number in branches.get(key, ()):
+                end = selectors[number][1]
+                while number < end:
+                    parent, after, tag, template = selectors[number]
+                    if (tag and tag not in by_tag) or (template and template not in by_template):
+                        number = after
+                        continue
+                    try:
+                        found = functions[number](selected[parent] if parent >= 0 else root, document)
+                    except XPathError:  # a match pattern that fails matches nothing (XSLT 2.0 §5.5.4)
+                        found = E
+                    if found:
+                        selected[number] = found
+                        active.update(self._uses[number])
+                        number += 1
+                    else:
+                        number = after  # nothing here: nothing below either
         return selected, sorted(active)
 
     def message(self, firing: Firing, document: Document) -> str:
@@ -259,7 +265,7 @@ def compile_schema(schema: Schema, files: Files) -> Plan:
     source = compiler.source([number for number, _ in order])
     parents = compiler.selector_parents
     selectors = [
-        (place[parents[number]] if parents[number] >= 0 else -1, after, compiler.selector_tags[number])
+        (place[parents[number]] if parents[number] >= 0 else -1, after, *compiler.selector_keys[number])
         for number, after in order
     ]
     tables = _Tables(

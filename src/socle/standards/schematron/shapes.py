@@ -37,6 +37,16 @@ def is_path(expr: x.Expr) -> bool:
     return isinstance(expr, x.Path | x.Step)
 
 
+def gives_nodes(expr: x.Expr) -> bool:
+    """Whether an expression gives nodes, whatever the document."""
+    match expr:
+        case x.Step() | x.Path(_, x.Step()):
+            return True
+        case x.Binary("except", left, right):
+            return gives_nodes(left) and all(map(gives_nodes, united(right)))
+    return False
+
+
 def is_plain(name: str) -> bool:
     """Whether a name test has no wildcard."""
     return "*" not in name
@@ -85,12 +95,31 @@ def around(expr: x.Expr) -> x.Step | None:
     return None
 
 
+def attributes_spared(expr: x.Binary) -> list[x.Step] | None:
+    """The attributes left out by ``@* except (@a | @*:b[…])``; no condition may choose by position."""
+    if expr.left != x.Step("attribute", x.Test("attribute")):
+        return None
+    spared = []
+    for step in united(expr.right):
+        match step:
+            case x.Step("attribute", x.Test("attribute", name), conditions) if (
+                is_plain(name) or name.startswith("*:")
+            ) and not any(is_positional(condition, {}) for condition in conditions):
+                spared.append(step)
+            case _:
+                return None
+    return spared
+
+
 def carried(expr: x.For) -> str | None:
-    """The attribute without which ``every $e in descendant-or-self::* satisfies …`` says nothing of an element."""
+    """The attribute without which ``every $e in descendant-or-self::* satisfies $e[…]`` says nothing of an element.
+
+    None when the condition reads anything but the element.
+    """
     if expr.source != x.Step("descendant-or-self", x.Test("element", "*")):
         return None
     match expr.body:
-        case x.Filter(x.Variable(name), (condition,)) if name == expr.variable:
+        case x.Filter(x.Variable(name), (condition,)) if name == expr.variable and not reads_elsewhere(condition):
             while isinstance(condition, x.Binary) and condition.operator == "or":
                 condition = condition.left
             match condition:

@@ -7,12 +7,11 @@ costs ten times more. Positions (line, column) are found only for the few nodes 
 from __future__ import annotations
 
 import itertools
-import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
 from typing import Any, Final
 
+import msgspec
 from lxml import etree
 
 #: HL7 v3 elements say which models they claim by ``<templateId root="…"/>`` children: rules select by them.
@@ -22,25 +21,23 @@ _STRING: Final = etree.XPath("string()", smart_strings=False)
 _ALL_TEXTS: Final = etree.XPath(".//text()", smart_strings=False)
 
 
-class Node:
+class Node(msgspec.Struct, eq=False):
     """An element, or the document itself (``tag`` empty, index -1).
 
     ``kids`` maps a Clark name to the children of that name; ``last`` is the index after the last descendant;
     ``templates`` are the roots of its ``templateId`` children, in order; ``shape`` is 0, then what ``shape_of`` gives.
     """
 
-    __slots__ = ("attrs", "children", "element", "index", "kids", "last", "parent", "shape", "tag", "templates")
-
     tag: str
-    attrs: dict[str, str]
     parent: Node | None
-    index: int
-    last: int
-    children: Sequence[Node]
-    kids: Mapping[str, Sequence[Node]]
-    templates: Sequence[str]
-    shape: int
     element: etree._Element
+    index: int
+    attrs: Mapping[str, str]
+    last: int
+    kids: Mapping[str, Sequence[Node]]
+    children: Sequence[Node] = ()
+    templates: Sequence[str] = ()
+    shape: int = 0
 
     def string(self) -> str:
         """The string value: all text below, comments left out."""
@@ -66,7 +63,10 @@ class Node:
 
     def has_words(self) -> bool:
         """Whether a text node child is more than white space."""
-        return any(text.strip(" \t\r\n") for text in self.texts())
+        element = self.element
+        if (text := element.text) and text.strip(" \t\r\n"):
+            return True
+        return len(element) > 0 and any(text.strip(" \t\r\n") for text in self.texts())
 
     def all_texts(self) -> list[str]:
         """The text node descendants, in order."""
@@ -81,8 +81,8 @@ class Node:
 
 
 _NONE: Final[tuple[Node, ...]] = ()
-_NO_KIDS: Final[dict[str, list[Node]]] = {}
-_NO_TEMPLATES: Final[tuple[str, ...]] = ()
+_NO_KIDS: Final[Mapping[str, list[Node]]] = {}
+_NO_ATTRIBUTES: Final[Mapping[str, str]] = {}
 
 
 class Document:
@@ -93,52 +93,58 @@ class Document:
     def __init__(self, root: etree._Element) -> None:
         self.nodes: list[Node] = []
         self.by_tag: dict[str, list[Node]] = {}
+        #: The elements that claim each template: as often as they do, in the order of their ``templateId``.
         self.by_template: dict[str, list[Node]] = {}
         #: What rules computed once for the whole document.
         self.memo: dict[str, Any] = {}
-        self.root = Node()
-        self.root.tag, self.root.attrs, self.root.parent, self.root.index = "", {}, None, -1
-        self.root.templates, self.root.element, self.root.shape = _NO_TEMPLATES, root, 0
-        top = self._build(root)
-        self.root.children, self.root.kids, self.root.last = [top], {top.tag: [top]}, top.last
+        self.root = Node("", None, root, -1, _NO_ATTRIBUTES, 0, _NO_KIDS)
+        self._build(root)
+        self._claim()
 
-    def _build(self, root: etree._Element) -> Node:
+    def _build(self, root: etree._Element) -> None:
         """One pass over libxml2's own order; how many children an element has says where it ends."""
-        nodes, by_tag, new = self.nodes, self.by_tag, Node.__new__
+        nodes, by_tag, index = self.nodes, self.by_tag, 0
         parent, left, siblings, named = self.root, 1, list[Node](), dict[str, list[Node]]()
+        parent.children, parent.kids = siblings, named
         outer: list[tuple[Node, int, list[Node], dict[str, list[Node]]]] = []
         for element in root.iter():
             tag = element.tag
             if tag.__class__ is str:  # comments and instructions have a function there
-                node = new(Node)
-                node.tag, node.attrs, node.parent, node.element = tag, dict(element.items()), parent, element
-                node.index, node.shape, node.templates = len(nodes), 0, _NO_TEMPLATES
+                items, here = element.items(), index
+                index += 1
+                node = Node(tag, parent, element, here, dict(items) if items else _NO_ATTRIBUTES, index, _NO_KIDS)
                 nodes.append(node)
                 siblings.append(node)
-                for index in (by_tag, named):
-                    if tag in index:
-                        index[tag].append(node)
-                    else:
-                        index[tag] = [node]
+                if tag in by_tag:
+                    by_tag[tag].append(node)
+                else:
+                    by_tag[tag] = [node]
+                if tag in named:
+                    named[tag].append(node)
+                else:
+                    named[tag] = [node]
                 if size := len(element):
                     outer.append((parent, left, siblings, named))
                     parent, left, siblings, named = node, size, [], {}
                     node.children, node.kids = siblings, named
                     continue
-                node.children, node.kids, node.last = _NONE, _NO_KIDS, len(nodes)
             left -= 1
             while not left and outer:
-                parent.last = len(nodes)
-                if TEMPLATE_ID in named:
-                    self._claim(parent, named[TEMPLATE_ID])
+                parent.last = index
                 parent, left, siblings, named = outer.pop()
                 left -= 1
-        return nodes[0]
+        self.root.last = index
 
-    def _claim(self, node: Node, templates: list[Node]) -> None:
-        node.templates = [template.attrs.get("root", "") for template in templates]
-        for root in node.templates:
-            self.by_template.setdefault(root, []).append(node)
+    def _claim(self) -> None:
+        by_template = self.by_template
+        for template in self.by_tag.get(TEMPLATE_ID, _NONE):
+            owner, root = template.parent, template.attrs.get("root", "")
+            assert owner is not None
+            owner.templates = (*owner.templates, root)
+            if root in by_template:
+                by_template[root].append(owner)
+            else:
+                by_template[root] = [owner]
 
     def within(self, node: Node, key: str, listed: Callable[[], Sequence[Node]]) -> Sequence[Node]:
         """Of the nodes that ``listed`` gives in order, kept under ``key``: ``node`` and those below it."""
@@ -152,7 +158,8 @@ class Document:
     def release(self) -> None:
         """Breaks the cycles between parents and children, so that memory comes back without the garbage collector."""
         for node in (self.root, *self.nodes):
-            node.parent, node.children, node.kids = None, _NONE, _NO_KIDS
+            if node.children:
+                node.children, node.kids = _NONE, _NO_KIDS
         self.memo.clear()
 
 
@@ -200,30 +207,3 @@ def opening_tag(node: Node) -> str:
 
 
 _MOST_CHARACTERS: Final = 200
-
-
-def positions(source: bytes, wanted: set[int], encoding: str = "UTF-8") -> dict[int, tuple[int, int]]:
-    """Line and column (from 1, in characters) of the elements whose document-order index is ``wanted``.
-
-    Call it only on bytes that ``socle.standards.xml.parse`` accepted: then each ``<`` outside comments, instructions
-    and CDATA sections opens a tag.
-    """
-    try:
-        text = source.decode(encoding).removeprefix("\ufeff")
-    except (LookupError, UnicodeDecodeError):  # libxml2 knows encodings that Python does not
-        text = source.decode("latin-1")
-    if "\r" in text:
-        text = text.replace("\r\n", " \n").replace("\r", "\n")
-    starts = (tag.start() for tag in _MARKUP.finditer(text) if tag.lastindex)
-    last = max(wanted, default=-1)
-    found: dict[int, tuple[int, int]] = {}
-    line, read = 1, 0
-    for index, offset in enumerate(islice(starts, last + 1)):
-        if index in wanted:
-            line, read = line + text.count("\n", read, offset), offset
-            found[index] = (line, offset - text.rfind("\n", 0, offset))
-    return found
-
-
-#: A start tag (group 1), or what may hold something that looks like one.
-_MARKUP: Final = re.compile(r"<(?:([^/!?])|!--.*?-->|!\[CDATA\[.*?\]\]>|\?.*?\?>)", re.DOTALL)
