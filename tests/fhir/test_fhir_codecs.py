@@ -272,6 +272,12 @@ def test_a_bomb_is_refused_fast(bomb: bytes) -> None:
     assert time.perf_counter() - started < 2.0
 
 
+def test_small_json_that_makes_many_values_is_refused_before_they_are_values() -> None:
+    with pytest.raises(TooLarge) as refused:
+        decode_json(b'{"resourceType":"Bundle","type":"batch","entry":[' + b"{}," * 700_000 + b"{}]}")
+    assert refused.value.code == "FHIRTooManyValues"
+
+
 def test_a_resource_of_another_type_than_asked_is_refused() -> None:
     for body, decode in (
         (b'{"resourceType":"Patient"}', decode_json),

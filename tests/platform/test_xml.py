@@ -38,6 +38,15 @@ def test_a_text_over_ten_megabytes_is_read_and_one_over_the_bound_is_not() -> No
         parse(source, max_bytes=1_000_000)
 
 
+def test_small_bytes_that_make_many_nodes_are_refused_before_they_are_nodes() -> None:
+    with pytest.raises(TooLarge) as refused:
+        parse(b"<a>" + b"<b/>" * 60 + b"</a>", max_marks=50)
+    assert refused.value.code == "XMLTooManyNodes"
+    with pytest.raises(TooLarge):
+        parse(b"<a " + b" ".join(b'a%d=""' % number for number in range(60)) + b"/>", max_marks=50)
+    assert parse(b"<a>" + b"x" * 60 + b"</a>", max_marks=50).tag == "a"
+
+
 @given(st.binary(max_size=300) | st.text(max_size=100).map(lambda text: f"<a>{text}</a>".encode("utf-8", "replace")))
 def test_any_bytes_are_a_tree_or_a_refusal(source: bytes) -> None:
     with contextlib.suppress(SocleError):

@@ -67,6 +67,8 @@ from socle.standards.xds.names import Action
 from socle.standards.xds.query import Groups, QueryId, ReturnType, StoredQuery, write_code, write_query
 
 PREFIX: Final = "/si-dmp-server/v2/services"
+#: An answer lists up to 10,000 entries, of 400 signs each; a server is trusted with more than a stranger.
+_MAX_ANSWER_MARKS: Final = 10_000_000
 _DE: Final = "$XDSDocumentEntry"
 
 
@@ -341,7 +343,7 @@ class XdsDoor(Door):
             raise unreachable(error) from error
         if "xml" not in response.headers.get("content-type", "") and response.status_code >= 400:
             raise unreachable(httpx.HTTPError(f"HTTP {response.status_code}"))
-        message = read_message(response.content, response.headers.get("content-type", ""))
+        message = read_message(response.content, response.headers.get("content-type", ""), max_marks=_MAX_ANSWER_MARKS)
         fault = read_fault(message.body)
         if fault is not None:
             raise refused_by_fault(fault)

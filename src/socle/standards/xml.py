@@ -10,17 +10,22 @@ from socle.standards.errors import MalformedInput, Text, TooLarge
 MAX_BYTES = 100 * 1024 * 1024
 #: libxml2's own bound without ``huge_tree``; a CDA document nests about 40 deep.
 MAX_DEPTH = 256
+#: Signs that begin a tag or a value, ``<`` and ``=``, in one document. A node takes a hundred times the bytes that
+#: write it, so the size alone bounds no memory; the largest example of the CI-SIS has 9,200.
+MAX_MARKS = 4_000_000
 #: libxml2 refuses larger text nodes without ``huge_tree``.
 _LARGEST_PLAIN_BYTES = 10_000_000
 
 
-def parse(source: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> etree._Element:
+def parse(
+    source: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH, max_marks: int = MAX_MARKS
+) -> etree._Element:
     """The root element of ``source``, whose text nodes may be as large as ``max_bytes``.
 
     Comments and processing instructions are kept, since a signature may cover them.
 
-    Raises ``TooLarge`` above ``max_bytes``, ``MalformedInput`` on anything that is not plain XML: a DTD,
-    an entity, nesting over ``max_depth``, a wrong encoding.
+    Raises ``TooLarge`` above ``max_bytes`` or ``max_marks``, ``MalformedInput`` on anything that is not plain XML: a
+    DTD, an entity, nesting over ``max_depth``, a wrong encoding.
 
     >>> parse(b"<a><b/></a>").tag
     'a'
@@ -31,6 +36,14 @@ def parse(source: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEP
             Text(
                 f"Le document XML compte {len(source)} octets, plus que les {max_bytes} admis.",
                 f"The XML document has {len(source)} bytes, more than the {max_bytes} accepted.",
+            ),
+        )
+    if len(source) > max_marks and source.count(b"<") + source.count(b"=") > max_marks:
+        raise TooLarge(
+            "XMLTooManyNodes",
+            Text(
+                f"Le document XML a trop d'éléments et d'attributs : plus de {max_marks} signes < et =.",
+                f"The XML document has too many elements and attributes: over {max_marks} signs < and =.",
             ),
         )
     # A parser is not shared: it belongs to the thread that uses it, and it costs 5 µs. A small source cannot hold a

@@ -15,13 +15,17 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
-from socle.standards.errors import MalformedInput
+from socle.standards.errors import MalformedInput, Text, TooLarge
 from socle.standards.fhir.failures import explain, refusal
 from socle.standards.fhir.resources import AnyResource, Resource
 from socle.standards.fhir.types import Element
 
 R = TypeVar("R", bound=Resource)
 S = TypeVar("S", bound=Resource | Element)
+
+#: Signs ``{`` and ``,`` in one body: what is small on the wire is large in memory. A set of a thousand documents has
+#: 150,000.
+MAX_MARKS = 1_000_000
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -38,7 +42,8 @@ def decode_json(body: bytes, kind: type[R]) -> R: ...
 def decode_json(body: bytes, kind: type[Resource] | None = None) -> Resource:
     """The resource that ``body`` holds, of type ``kind`` if that is given.
 
-    Raises ``MalformedInput`` whose ``location`` is the FHIRPath expression of what is wrong.
+    Raises ``TooLarge`` above ``MAX_MARKS``, ``MalformedInput`` whose ``location`` is the FHIRPath expression of what is
+    wrong.
 
     >>> from socle.standards.fhir.resources import Patient
     >>> decode_json(b'{"resourceType":"Patient","gender":"female"}', Patient).gender
@@ -100,6 +105,15 @@ _PLAIN = json.JSONDecoder(object_pairs_hook=_checked, parse_int=str, parse_float
 
 
 def _check_plain(body: bytes) -> str:
+    if len(body) > MAX_MARKS and body.count(b"{") + body.count(b",") > MAX_MARKS:
+        raise TooLarge(
+            "FHIRTooManyValues",
+            Text(
+                f"Le corps a trop de valeurs : plus de {MAX_MARKS} signes {{ et virgules.",
+                f"The body has too many values: over {MAX_MARKS} signs {{ and commas.",
+            ),
+            requirement="FHIR R4 (4.0.1)",
+        )
     try:
         tree = _PLAIN.decode(body.decode("utf-8"))
     except RecursionError:

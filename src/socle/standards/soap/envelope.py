@@ -22,6 +22,8 @@ from socle.standards.xml import parse
 
 #: Largest SOAP envelope, documents inline included. Attachments are bounded by the door that reads the body.
 MAX_ENVELOPE_BYTES: Final = 100 * 1024 * 1024
+#: What a stranger may send, who is known once the envelope is read: the metadata of a thousand documents take 400,000.
+MAX_ENVELOPE_MARKS: Final = 1_000_000
 
 _XML_TYPES = frozenset({"application/soap+xml", "application/xop+xml", "application/octet-stream", "text/xml", ""})
 _DECLARED_ENCODING = re.compile(rb"""\A(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
@@ -107,8 +109,8 @@ def text_of(element: etree._Element) -> str:
     return str(element.xpath("string()")).strip()
 
 
-def read_message(body: bytes, content_type: str) -> Message:
-    """The SOAP 1.2 message that an HTTP body carries, MTOM package or plain.
+def read_message(body: bytes, content_type: str, *, max_marks: int = MAX_ENVELOPE_MARKS) -> Message:
+    """The SOAP 1.2 message that an HTTP body carries, MTOM package or plain; ``max_marks`` bounds its envelope.
 
     Raises ``MalformedInput``, ``TooLarge`` (from MIME and XML), ``VersionMismatch``, ``NotUnderstood``.
     """
@@ -129,7 +131,7 @@ def read_message(body: bytes, content_type: str) -> Message:
             "Le Content-Type attendu est application/soap+xml ou multipart/related (MTOM).",
             "The expected Content-Type is application/soap+xml or multipart/related (MTOM).",
         )
-    envelope = parse(_to_utf8(body, charset), max_bytes=MAX_ENVELOPE_BYTES)
+    envelope = parse(_to_utf8(body, charset), max_bytes=MAX_ENVELOPE_BYTES, max_marks=max_marks)
     header, content = _split_envelope(envelope)
     addressing = _read_addressing(header)
     return Message(
