@@ -164,7 +164,10 @@ def test_reports_say_what_the_verdict_says() -> None:
     assert [entry.location for entry in entries] != []
     assert sorted(entry.location for entry in entries) == sorted(one.location for one in verdict.findings)
     junit = etree.fromstring(to_junit(judged))
-    assert len(junit.findall(".//failure")) == verdict.count(Severity.ERROR)
+    failing = {one.rule_set for one in verdict.findings if one.severity is Severity.ERROR}
+    assert {case.get("name") for case in junit.iterfind(".//testcase[failure]")} == failing
+    assert {suite.get("failures") for suite in junit.iter("testsuites", "testsuite")} == {str(len(failing))}
+    assert {suite.get("tests") for suite in junit.iter("testsuites", "testsuite")} == {str(len(verdict.rule_sets))}
     assert to_json(judged).startswith(b"[")
     for language, word in (("fr", "Non conforme"), ("en", "Not conformant")):
         page = to_html(judged, {"a.xml": MINIMAL.encode()}, language)

@@ -132,3 +132,17 @@ def test_plans_kept_on_disk_give_the_same_findings_and_words(tmp_path: Path) -> 
     again = judge(MINIMAL.encode(), OwnRules(tmp_path), TODAY)
     assert list(tmp_path.glob("*/*.plan"))
     assert again.findings == first.findings
+
+
+@pytest.mark.parametrize(
+    ("template", "code", "model"), [("30", "34133-9", "SDM-MR_2022.01"), ("55", "11502-2", "BIO-CR-BIO_2023.01")]
+)
+def test_a_version_between_two_others_has_rules_of_ours(template: str, code: str, model: str) -> None:
+    version = model.rpartition("_")[2]
+    document = MINIMAL.replace(
+        'root="1.2.250.1.213.1.1.1.29" extension="2022.01"',
+        f'root="1.2.250.1.213.1.1.1.{template}" extension="{version}"',
+    ).replace("11490-0", code)
+    verdict = verdict_on(document.encode())
+    assert f"socle:{model}" in {rules.identifier for rules in verdict.rule_sets}
+    assert any(one.requirement.startswith(model) for one in verdict.findings)
