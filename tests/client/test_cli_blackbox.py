@@ -117,6 +117,24 @@ def test_wrong_usage_is_two_and_silence_is_three(tmp_path: Path) -> None:
     assert socle("http://127.0.0.1:9", "find", "--ins", "279035121518989").returncode == 3
 
 
+def test_under_json_a_refusal_is_json_too(tmp_path: Path) -> None:
+    nobody, file = "http://127.0.0.1:9", tmp_path / "a.xml"
+    assert socle(nobody, "send").returncode == 2
+    file.write_text("<a/>")
+    sent = socle(nobody, "send", str(file), "--json")
+    assert (sent.returncode, [one["errors"][0]["code"] for one in json.loads(sent.stdout)]) == (3, ["Unreachable"])
+    for arguments, status, code in (
+        (("find", "--ins", "279035121518989"), 3, "Unreachable"),
+        (("find", "--ins", "123"), 1, "InvalidINS"),
+        (("replace", "1.2.3", str(tmp_path / "none.xml")), 1, "FileUnreadable"),
+    ):
+        told = socle(nobody, *arguments, "--json")
+        assert (told.returncode, json.loads(told.stdout)["errors"][0]["code"]) == (status, code), told.stderr
+    in_words = socle(nobody, "replace", "1.2.3", str(tmp_path / "none.xml"))
+    assert (in_words.returncode, in_words.stdout) == (1, "")
+    assert "Traceback" not in in_words.stderr
+
+
 def write(directory: Path, name: str, credential: Credential) -> None:
     (directory / f"{name}.pem").write_text(credential.chain)
     (directory / f"{name}.key").write_text(credential.key)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from cyclopts import Parameter
 
+from socle.cli.refusals import errors_of, unreadable
+
 if TYPE_CHECKING:
     from socle.client import AsyncDmp, Sent
     from socle.standards.errors import SocleError
@@ -49,7 +51,7 @@ _CONSENT = frozenset({"DMPAuthorizationRequired", "DMPAccessExpired"})
 
 
 def send(
-    *files: Annotated[Path, Parameter(help="Documents CDA, ou dossiers qui en contiennent.")],
+    *files: Annotated[Path, Parameter(help="Documents CDA, ou dossiers qui en contiennent.", required=True)],
     admit: Annotated[bool, Parameter(help="Admet d'abord le patient du document, qui consent (bac à sable).")] = False,
     masked: Annotated[bool, Parameter(help="Masqué aux professionnels dès le dépôt.")] = False,
     hidden_from_patient: Annotated[bool, Parameter(help="Non visible par le patient avant annonce.")] = False,
@@ -60,6 +62,7 @@ def send(
     access: Access = _BY_DEFAULT,
 ) -> int:
     """Dépose des documents CDA au DMP, chacun dans une soumission signée."""
+    from socle.standards.errors import Unavailable
     from socle.standards.xds.model import Visibility
 
     listed = _expand(files)
@@ -84,7 +87,11 @@ def send(
         )
 
     async def run() -> list[dict[str, Any]]:
-        async with await _connect(access) as dmp:
+        try:
+            dmp = await _connect(access)
+        except Unavailable as error:
+            return [_result(file, errors=errors_of(error)) for file in listed]
+        async with dmp:
             insurer = access.url if not access.rpps and access.config is None else ""
             admitting = _admit_to(access) if admit else None
             return await _send_all(dmp, listed, visibility, admitting, insurer=insurer, quiet=access.json)
@@ -128,9 +135,9 @@ async def _send_all(
                     await admit(content)
                 sent = await _send_as_may(dmp, content, visibility, insurer)
             except SocleError as error:
-                return _result(file, errors=_errors_of(error))
+                return _result(file, errors=errors_of(error))
             except OSError as error:
-                return _result(file, errors=[{"code": "FileUnreadable", "reason": str(error), "location": str(file)}])
+                return _result(file, errors=errors_of(unreadable(error)))
             finally:
                 progress.advance(bar)
             return _accepted(file, sent)
@@ -176,10 +183,12 @@ def find(
         service_start_from=since,
     )
 
+    patients = _patients(ins)
+
     async def run() -> list[DocumentEntry]:
         async with await _connect(access) as dmp:
             unknown: SocleError | None = None
-            for patient in _patients(ins):
+            for patient in patients:
                 try:
                     return await _with_consent(partial(dmp.find, patient, criteria), patient, access)
                 except SocleError as error:
@@ -365,7 +374,7 @@ def _patients(text: str) -> list[Ins]:
 
     if "^" in text:
         return [Ins.from_cx(text)]
-    return [Ins(text, oid) for oid in (OID_NIR_TEST, OID_NIR, OID_NIA, OID_NIR_DEMO)]
+    return [Ins.from_cx(f"{text}^^^&{oid}&ISO^NH") for oid in (OID_NIR_TEST, OID_NIR, OID_NIA, OID_NIR_DEMO)]
 
 
 def _code(text: str) -> Any:
@@ -404,14 +413,6 @@ def _accepted(file: Path, sent: Sent) -> dict[str, Any]:
         patient=sent.patient,
     )
     return result | ({"warnings": sent.warnings} if sent.warnings else {})
-
-
-def _errors_of(error: SocleError) -> list[dict[str, str]]:
-    from socle.client import Refused
-
-    if isinstance(error, Refused):
-        return [{"code": item.code, "reason": item.context, "location": item.location} for item in error.errors]
-    return [{"code": error.code, "reason": error.sentence(), "location": error.location}]
 
 
 def _print_json(value: object) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from cyclopts import App
 
 from socle import __version__
+from socle.cli.refusals import tell, unreadable
 from socle.standards.errors import SocleError, Unavailable
 
 app = App(
@@ -44,15 +46,13 @@ def main() -> None:
         app.register_install_completion_command()  # its import costs each command a twentieth of a second
     try:
         sys.exit(app(result_action="return_int_as_exit_code_else_zero"))
-    except Unavailable as error:
-        _say(error)
-        sys.exit(3)
     except SocleError as error:
-        _say(error)
+        tell(error, as_json="--json" in sys.argv)
+        sys.exit(3 if isinstance(error, Unavailable) else 1)
+    except BrokenPipeError:
+        # Who read our answer has read enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-
-
-def _say(error: SocleError) -> None:
-    print(f"socle : {error.sentence()}", file=sys.stderr)
-    if error.location:
-        print(f"        {error.location}", file=sys.stderr)
+    except OSError as error:
+        tell(unreadable(error), as_json="--json" in sys.argv)
+        sys.exit(1)

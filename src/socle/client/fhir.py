@@ -196,7 +196,7 @@ def _refusal(answer: httpx.Response) -> SocleError:
     errors = []
     for issue in outcome.issue:
         coding = issue.details.coding if issue.details else ()
-        fr, en = sentences_of(issue)
+        fr, en = (" ".join(filter(None, (text, issue.diagnostics))) for text in sentences_of(issue))
         errors.append(
             XdsError(
                 code=next((c.code for c in coding if c.code), issue.code),
