@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from socle.platform.base import open_base
 from socle.platform.patient_key import patient_key
-from socle.services.dmp.domain import DocumentChange, DocumentFilter, RecordState
+from socle.services.dmp.domain import DocumentChange, DocumentFilter, DocumentRequest, RecordState, Retrieved
+from socle.services.dmp.service import DmpService
 from socle.services.reading.service import ReadingService
 from socle.standards.xds.model import AssociationType, Status, Visibility
 
@@ -151,3 +153,33 @@ async def test_reading_and_destruction_wait_for_each_other(reading, dmp, world, 
     async with base.database.connection() as connection:
         for table in ("reading_document", "reading_digest", "key_ring", "dmp_entry"):
             assert await connection.fetchval(f"SELECT count(*) FROM {table} WHERE patient_key = $1", key) == 0, table
+
+
+async def test_what_is_fed_to_a_record_opened_anew_is_readable_in_every_process(
+    dmp, world, opened, base, identities, clock
+):
+    """Each process remembers keys; one of them destroyed the record's, and the other was not there."""
+    doctor = world.doctor()
+    ins = await opened(doctor)
+    elsewhere = await open_base(base.settings, base.database.url, clock)
+    try:
+        other = DmpService(elsewhere, identities)
+        first = world.submission(ins, doctor, title="Lettre")
+        await other.submit(doctor, first)
+        requests = [DocumentRequest(unique_id=first.documents[0].unique_id)]
+        assert isinstance((await dmp.retrieve(doctor, requests, patient=ins))[0], Retrieved)
+        await dmp.close_record(world.holder(ins), ins, destroy_now=True)
+        await opened(doctor, ins=ins)
+        for feeder in (other, dmp, other):
+            again = world.submission(ins, doctor, title="Nouvelle lettre")
+            await feeder.submit(doctor, again)
+            requests = [DocumentRequest(unique_id=again.documents[0].unique_id)]
+            for service in (dmp, other):
+                (found,) = await service.retrieve(doctor, requests, patient=ins)
+                assert isinstance(found, Retrieved)
+                assert found.content == b"%PDF-1.7 made up"
+        for service in (dmp, other):
+            reader = ReadingService(service.context.base, service)
+            assert await titles(reader, doctor, ins, "lettre") == ["Nouvelle lettre"] * 3
+    finally:
+        await elsewhere.database.close()

@@ -122,8 +122,9 @@ class KeyRings:
     async def ring(self, owner: UUID, connection: Connection | None = None) -> Ring:
         """The keys with which new content of ``owner`` is sealed, created at first use.
 
-        Outside a transaction they are committed on their own. Inside one, give its ``connection``: they are read and
-        created there, so that it waits for no second connection, and what it seals commits with its key or not at all.
+        With a ``connection`` they are read there and not remembered: another process may have destroyed the ring since,
+        and a new one have begun. In a transaction they are created there too, so that it waits for no second
+        connection, and what it seals commits with its key or not at all.
         """
         version = self._current.get(owner)
         if connection is None and version is not None and (owner, version) in self._cache:
@@ -135,6 +136,8 @@ class KeyRings:
             self._remember(owner, version, key)
         else:
             version, key = await self._find_or_add(connection, owner)
+            if self._cache.get((owner, version), key) != key:
+                self._forget(owner)
         first = key if version == 1 else await self.find(owner, 1, connection)
         assert first is not None
         return Ring(owner, version, key, hashlib.blake2b(b"index", key=first, digest_size=32).digest())
@@ -173,7 +176,15 @@ class KeyRings:
         """What ``seal`` was given. Raises ``Unreadable`` if it was altered or moved, or its key destroyed."""
         if len(sealed) < _HEADER or not sealed.startswith(_MAGIC):
             raise Unreadable("no header")
-        key = await self.find(owner, int.from_bytes(sealed[2:4], "big"), connection)
+        version = int.from_bytes(sealed[2:4], "big")
+        cached = self._cache.get((owner, version))
+        if cached is not None:
+            try:
+                return unseal(owner, cached, context, sealed)
+            except Unreadable:
+                # Another process may have destroyed the ring, and a new one have begun.
+                self._forget(owner)
+        key = await self.find(owner, version, connection)
         if key is None:
             raise Unreadable("its key was destroyed")
         return unseal(owner, key, context, sealed)
@@ -185,6 +196,9 @@ class KeyRings:
     async def destroy(self, connection: Connection, owner: UUID) -> None:
         """Deletes the ring of ``owner`` in the caller's transaction: its objects can never be read again."""
         await QUERIES["delete_ring"].execute(connection, patient_key=owner)
+        self._forget(owner)
+
+    def _forget(self, owner: UUID) -> None:
         self._current.pop(owner, None)
         for key in [key for key in self._cache if key[0] == owner]:
             del self._cache[key]

@@ -198,12 +198,13 @@ class ObjectVault:
         """Stores ``content`` durably and returns its address. See ``put_all``."""
         return (await self.put_all(owner, [content]))[0]
 
-    async def put_all(self, owner: UUID, contents: Sequence[bytes]) -> list[str]:
+    async def put_all(self, owner: UUID, contents: Sequence[bytes], ring: Ring | None = None) -> list[str]:
         """Stores ``contents`` durably; their addresses, in order. Call it before the transaction that refers to them.
 
-        If that transaction does not commit, they are orphans that a sweep removes later.
+        If that transaction does not commit, they are orphans that a sweep removes later. Give the ``ring`` of an owner
+        whose keys may have been destroyed and made anew: those that the process remembers may be the former ones.
         """
-        ring = await self.rings.ring(owner)
+        ring = ring or await self.rings.ring(owner)
         addresses: list[str] = []
         for start in range(0, len(contents), _TOGETHER):
             batch = contents[start : start + _TOGETHER]

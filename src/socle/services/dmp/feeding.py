@@ -12,6 +12,7 @@ from lxml import etree
 from socle.platform.actor import CITIZENS, Actor
 from socle.platform.audit import Action, Subject
 from socle.platform.database import Connection
+from socle.platform.keys import Ring
 from socle.platform.patient_key import patient_key
 from socle.platform.threads import off_loop
 from socle.services.dmp import record_store, search_store, store
@@ -64,7 +65,8 @@ async def submit(
         prepared = msgspec.structs.replace(prepared, warnings=(*prepared.warnings, *remarks))
         async with ctx.base.database.connection() as connection:
             found = await _require_feedable(ctx, connection, attempt, actor, submission.submission_set)
-        addresses = await _put_contents(ctx, key, prepared)
+            ring = await ctx.base.objects.rings.ring(key, connection)
+        addresses = await _put_contents(ctx, ring, prepared)
         async with ctx.base.database.transaction() as connection:
             if prepared.outside:
                 visit = await ctx.visit(connection, attempt, Function.FEED, actor, ins, for_change=True)
@@ -141,9 +143,9 @@ async def _require_feedable(
     return found
 
 
-async def _put_contents(ctx: DmpContext, key: UUID, prepared: Prepared) -> dict[str, str]:
+async def _put_contents(ctx: DmpContext, ring: Ring, prepared: Prepared) -> dict[str, str]:
     """Encrypts and stores every content durably; the addresses by entry."""
-    addresses = await ctx.base.objects.put_all(key, list(prepared.contents.values()))
+    addresses = await ctx.base.objects.put_all(ring.owner, list(prepared.contents.values()), ring)
     return dict(zip(prepared.contents, addresses, strict=True))
 
 
