@@ -180,13 +180,14 @@ def load_trust(settings: Settings) -> TrustStore:
 def create_app(services: Services) -> Starlette:
     """The web application: every door of every service."""
     application = Starlette(
+        # They are tried one after the other: the doors of most traffic come first.
         routes=[
+            *_dmp_routes(services),
             *_health_routes(services.base),
             *pages.routes(),
             *identity_doors.routes(services.identity),
             *directory_fhir.routes(services.directory),
             *_ins_routes(services),
-            *_dmp_routes(services),
             *conformance_pages.routes(services.conformance),
             *_portal_routes(services),
             *delivery_rest.routes(services.delivery, services.identity.authenticate),

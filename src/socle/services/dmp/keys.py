@@ -10,6 +10,7 @@ from uuid import UUID
 from socle.standards.xds.model import Code, DocumentEntry
 
 
+@lru_cache(maxsize=4096)
 def to_uuid(text: str) -> UUID | None:
     """The UUID of ``urn:uuid:…`` (the prefix may be missing), or ``None``.
 
@@ -43,15 +44,6 @@ def token(kind: str, value: str) -> int:
 def type_key(code: Code) -> str:
     """``code^^system``, as the matrix writes it."""
     return f"{code.code}^^{code.system}"
-
-
-def dtm_floor(dtm: str) -> str | None:
-    """The first second of ``dtm`` as 14 digits; ``None`` if empty.
-
-    >>> dtm_floor("2026"), dtm_floor("202603020815")
-    ('20260101000000', '20260302081500')
-    """
-    return dtm + "00000101000000"[len(dtm) :] if dtm else None
 
 
 def code_tokens(kind: str, codes: Iterable[Code]) -> list[int]:

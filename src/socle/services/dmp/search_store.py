@@ -13,11 +13,12 @@ import msgspec
 
 from socle.platform.database import Connection
 from socle.services.dmp.domain import DocumentFilter, DocumentName, FolderFilter, Interval, SetFilter
-from socle.services.dmp.keys import dtm_floor, sought_tokens, to_urn, to_uuid, token
+from socle.services.dmp.keys import sought_tokens, to_urn, to_uuid, token
 from socle.services.dmp.rules import Sight
 from socle.services.dmp.store import QUERIES, SHORT, entry_of, sight_values, uuids_or_none
 from socle.standards.errors import MalformedInput, Text
 from socle.standards.xds.model import Association, DocumentEntry, Folder, Status, SubmissionSet
+from socle.standards.xds.validation import dtm_floor
 
 #: Largest answer to one query.
 MAX_RESULTS: Final = 10_000
@@ -307,7 +308,7 @@ def _contains(text: str) -> str | None:
 
 def _bounds(name: str, interval: Interval) -> dict[str, object]:
     start, end = dtm_floor(_storable(interval.start)), dtm_floor(_storable(interval.end))
-    return {f"{name}_from": start, f"{name}_to": end}
+    return {f"{name}_from": start or None, f"{name}_to": end or None}
 
 
 def _page_values(after: Place | None, count: int) -> dict[str, object]:

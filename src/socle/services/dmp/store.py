@@ -11,10 +11,11 @@ import asyncpg
 import msgspec
 
 from socle.platform.database import Connection, Queries
-from socle.services.dmp.keys import code_tokens, dtm_floor, entry_tokens, locator, to_uuid, token, type_key
+from socle.services.dmp.keys import code_tokens, entry_tokens, locator, to_uuid, token, type_key
 from socle.services.dmp.rules import DocumentFacts, Sight
 from socle.standards.ids.ins import Ins
 from socle.standards.xds.model import Association, DocumentEntry, Folder, Status, SubmissionSet
+from socle.standards.xds.validation import dtm_floor
 
 QUERIES: Final = Queries("socle.services.dmp")
 
@@ -98,7 +99,7 @@ def set_row(
         "owner_ids": sorted(owner_ids),
         "tokens": [*code_tokens("content", codes), token("source", submission_set.source_id)],
         "author_person": submission_set.author.person,
-        "submission_time": dtm_floor(submission_set.submission_time) or "",
+        "submission_time": dtm_floor(submission_set.submission_time),
         "title": submission_set.title,
         "registered_at": at,
         "door": door,
@@ -123,9 +124,9 @@ def entry_row(patient_key: UUID, stored: StoredEntry) -> Row:
         "type_token": stored.type_token,
         "tokens": entry_tokens(stored.entry),
         "author_persons": [author.person for author in stored.entry.authors],
-        "creation_time": dtm_floor(stored.entry.creation_time),
-        "service_start": dtm_floor(stored.entry.service_start_time),
-        "service_stop": dtm_floor(stored.entry.service_stop_time),
+        "creation_time": dtm_floor(stored.entry.creation_time) or None,
+        "service_start": dtm_floor(stored.entry.service_start_time) or None,
+        "service_stop": dtm_floor(stored.entry.service_stop_time) or None,
         "title": stored.entry.title,
         "registered_at": stored.registered_at,
         "submission_set": stored.submission_set,

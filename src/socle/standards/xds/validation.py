@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from socle.standards.xds.errors import XdsError, metadata_error
@@ -31,7 +31,6 @@ MAX_SLOT_VALUE: Final = 256
 CDA_MEDIA_TYPES: Final = frozenset({"text/xml", "application/xml", "application/hl7-v3+xml"})
 
 _DTM = re.compile(r"\d{4}(\d{2}(\d{2}(\d{2}(\d{2}(\d{2})?)?)?)?)?")
-_DTM_FORMATS = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
 _SHA1 = re.compile(r"[0-9a-fA-F]{40}")
 #: What XML 1.0 cannot carry, so that the other door could not answer it.
@@ -73,11 +72,22 @@ def is_dtm(text: str) -> bool:
     """
     if _DTM.fullmatch(text) is None or not text.isascii():
         return False
+    first = dtm_floor(text)
+    month, day, hour, minute, second = (int(first[place : place + 2]) for place in range(4, 14, 2))
     try:
-        datetime.strptime(text, _DTM_FORMATS[len(text)])  # noqa: DTZ007 - only whether it exists
+        datetime(int(first[:4]), month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return False
     return True
+
+
+def dtm_floor(dtm: str) -> str:
+    """The first second of ``dtm`` as 14 digits; empty if it is.
+
+    >>> dtm_floor("2026"), dtm_floor("202603020815")
+    ('20260101000000', '20260302081500')
+    """
+    return dtm + "00000101000000"[len(dtm) :] if dtm else ""
 
 
 def _check_identifiers(submission: Submission) -> Iterator[XdsError]:
