@@ -91,7 +91,7 @@ def _environment(language: str) -> Environment:
 @pass_context
 def _day(context: Context, value: datetime) -> str:
     """Day in words, Paris time: « 2 mars 2026 »."""
-    return format_date(value.astimezone(PARIS), "long", locale=context["language"])
+    return format_date(value.astimezone(PARIS), "d MMMM y", locale=context["language"])
 
 
 @pass_context
