@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from socle.cli.answers import answer
 from socle.cli.offline import Data, work_offline
 
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ Json = Annotated[bool, Parameter(help="Écrire le résultat en JSON.")]
 
 
 @operator.command(name="add")
-def add_operator(login: str, *, name: str, data: Data = None) -> None:
+def add_operator(login: str, *, name: str, data: Data = None, json: Json = False) -> None:
     """Crée le compte d'un exploitant ; le mot de passe est demandé, le second facteur à la première connexion."""
     password = _ask_password()
     work_offline(data, lambda services: services.identity.accounts.add_operator(login, name, password))
-    print(f"Compte {login} créé : /connexion?espace=operateur")
+    answer({"login": login, "status": "added"}, f"Compte {login} créé : /connexion?espace=operateur", json=json)
 
 
 @operator.command(name="list")
@@ -45,18 +46,19 @@ def list_operators(*, data: Data = None, json: Json = False) -> None:
 
 
 @operator.command(name="recover")
-def recover_operator(login: str, *, data: Data = None) -> None:
+def recover_operator(login: str, *, data: Data = None, json: Json = False) -> None:
     """Rend son compte à un exploitant qui a tout perdu : nouveau mot de passe, second facteur à enrôler de nouveau."""
     password = _ask_password()
     work_offline(data, lambda services: services.identity.accounts.reset_operator(login, password))
-    print(f"Compte {login} rendu : ses connexions et ses clés d'accès sont fermées.")
+    told = f"Compte {login} rendu : ses connexions et ses clés d'accès sont fermées."
+    answer({"login": login, "status": "recovered"}, told, json=json)
 
 
 @operator.command(name="remove")
-def remove_operator(login: str, *, data: Data = None) -> None:
+def remove_operator(login: str, *, data: Data = None, json: Json = False) -> None:
     """Ferme le compte d'un exploitant, et ses connexions avec lui."""
     work_offline(data, lambda services: services.identity.accounts.close_operator(login))
-    print(f"Compte {login} fermé.")
+    answer({"login": login, "status": "removed"}, f"Compte {login} fermé.", json=json)
 
 
 @citizen.command(name="invite")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from socle.cli.answers import answer
 from socle.cli.offline import Data, work_offline
 
 if TYPE_CHECKING:
@@ -57,10 +58,10 @@ def import_file(
 
 
 @app.command
-def export(file: Path, *, data: Data = None) -> None:
+def export(file: Path, *, data: Data = None, json: Json = False) -> None:
     """Écrit le fichier Personne_activite de tous les professionnels actifs."""
     lines = _run(data, lambda directory: directory.export_people(file))
-    print(f"{lines} lignes écrites dans {file}.")
+    answer({"file": str(file), "lines": lines}, f"{lines} lignes écrites dans {file}.", json=json)
 
 
 @app.command
@@ -98,9 +99,10 @@ def search(
 
 
 @key.command
-def add(name: str, *, data: Data = None) -> None:
+def add(name: str, *, data: Data = None, json: Json = False) -> None:
     """Crée une clé pour une application et la montre, une seule fois."""
-    print(_run(data, lambda directory: directory.add_key(name)))
+    key = _run(data, lambda directory: directory.add_key(name))
+    answer({"name": name, "key": key}, key, json=json)
 
 
 @key.command(name="list")
@@ -113,9 +115,12 @@ def list_keys(*, data: Data = None, json: Json = False) -> None:
 
 
 @key.command
-def remove(name: str, *, data: Data = None) -> int:
+def remove(name: str, *, data: Data = None, json: Json = False) -> int:
     """Retire la clé d'une application, en trente secondes."""
-    return 0 if _run(data, lambda directory: directory.remove_key(name)) else 1
+    is_known = _run(data, lambda directory: directory.remove_key(name))
+    status, told = ("removed", f"Clé de {name} retirée.") if is_known else ("unknown", f"{name} n'a pas de clé.")
+    answer({"name": name, "status": status}, told, json=json)
+    return 0 if is_known else 1
 
 
 def _run(data: str | None, use: Callable[[DirectoryService], Awaitable[T]]) -> T:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from cyclopts import Parameter
 
-from socle.cli.refusals import errors_of, unreadable
+from socle.cli.answers import errors_of, unreadable
 
 if TYPE_CHECKING:
     from socle.client import AsyncDmp, Sent

@@ -8,7 +8,7 @@ import sys
 from cyclopts import App
 
 from socle import __version__
-from socle.cli.refusals import tell, unreadable
+from socle.cli.answers import tell, unreadable
 from socle.standards.errors import SocleError, Unavailable
 
 app = App(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Callable
 from datetime import date
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from cyclopts import App, Parameter
 
+from socle.cli.answers import answer
 from socle.cli.offline import Data, work_offline
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def create(
         is_red_listed=red_list,
     )
     made = _run(data, lambda service: service.create(BASE_ACTOR, box, password=password))
-    _print(_shown(made), f"{made.address} créée ({made.kind}).", json=json)
+    answer(_shown(made), f"{made.address} créée ({made.kind}).", json=json)
 
 
 @app.command(name="list")
@@ -69,7 +69,7 @@ def list_boxes(*, contains: str = "", kind: str = "", count: int = 100, data: Da
     wanted = MailboxKind(kind) if kind else None
     boxes = _run(data, lambda service: service.list_boxes(count=count, kind=wanted, contains=contains))
     lines = [f"{box.address:<50} {box.kind:<6} {box.state:<9} {box.used_bytes / 2**20:8.1f} Mio" for box in boxes]
-    _print([_shown(box) for box in boxes], "\n".join(lines) or "Aucune boîte.", json=json)
+    answer([_shown(box) for box in boxes], "\n".join(lines) or "Aucune boîte.", json=json)
 
 
 @app.command
@@ -82,7 +82,7 @@ def show(address: str, *, data: Data = None, json: Json = False) -> None:
     box, rights = _run(data, ask)
     lines = [f"{name} : {value}" for name, value in _shown(box).items() if value not in ("", None)]
     lines += [f"délégation : {right.person_id}{' (écrit)' if right.may_send else ''}" for right in rights]
-    _print({**_shown(box), "rights": rights}, "\n".join(lines), json=json)
+    answer({**_shown(box), "rights": rights}, "\n".join(lines), json=json)
 
 
 @app.command
@@ -92,34 +92,36 @@ def state(address: str, to: Literal["ACTIVE", "SUSPENDED", "CLOSED"], *, data: D
     from socle.services.mssante.service import BASE_ACTOR
 
     box = _run(data, lambda service: service.change_state(BASE_ACTOR, address, MailboxState(to)))
-    _print(_shown(box), f"{box.address} : {box.state}.", json=json)
+    answer(_shown(box), f"{box.address} : {box.state}.", json=json)
 
 
 @app.command
-def grant(address: str, person: str, *, send: bool = False, data: Data = None) -> None:
+def grant(address: str, person: str, *, send: bool = False, data: Data = None, json: Json = False) -> None:
     """Délègue une boîte à un professionnel (PS_IdNat) ; avec --send, il peut aussi écrire."""
     from socle.services.mssante.service import BASE_ACTOR
 
     _run(data, lambda service: service.grant(BASE_ACTOR, address, person, may_send=send))
-    print(f"{person} peut ouvrir {address}.")
+    granted = {"address": address, "person": person, "status": "granted", "sends": send}
+    answer(granted, f"{person} peut ouvrir {address}.", json=json)
 
 
 @app.command
-def revoke(address: str, person: str, *, data: Data = None) -> None:
+def revoke(address: str, person: str, *, data: Data = None, json: Json = False) -> None:
     """Retire une délégation."""
     from socle.services.mssante.service import BASE_ACTOR
 
     _run(data, lambda service: service.revoke(BASE_ACTOR, address, person))
-    print(f"{person} ne peut plus ouvrir {address}.")
+    revoked = {"address": address, "person": person, "status": "revoked"}
+    answer(revoked, f"{person} ne peut plus ouvrir {address}.", json=json)
 
 
 @app.command
-def quota(address: str, mib: int, *, data: Data = None) -> None:
+def quota(address: str, mib: int, *, data: Data = None, json: Json = False) -> None:
     """Change l'espace d'une boîte, en Mio."""
     from socle.services.mssante.service import BASE_ACTOR
 
     _run(data, lambda service: service.change_quota(BASE_ACTOR, address, mib * 1024 * 1024))
-    print(f"{address} : {mib} Mio.")
+    answer({"address": address, "quota_mib": mib}, f"{address} : {mib} Mio.", json=json)
 
 
 @app.command
@@ -140,12 +142,13 @@ def incoming(
 
 
 @app.command
-def filing(address: str, to: Literal["automatic", "manual"], *, data: Data = None) -> None:
+def filing(address: str, to: Literal["automatic", "manual"], *, data: Data = None, json: Json = False) -> None:
     """Règle une boîte APP : ce qu'elle reçoit va de lui-même au DMP (automatic), ou jamais sans un acte (manual)."""
     from socle.services.mssante.service import BASE_ACTOR
 
     _run(data, lambda service: service.change_filing(BASE_ACTOR, address, files_to_dmp=to == "automatic"))
-    print(f"{address} : versement {'automatique' if to == 'automatic' else 'manuel'}.")
+    told = f"{address} : versement {'automatique' if to == 'automatic' else 'manuel'}."
+    answer({"address": address, "filing": to}, told, json=json)
 
 
 @app.command
@@ -161,7 +164,7 @@ def queue(
         f"{row['recipient']:<45} depuis {row['queued_at']:%d/%m %H:%M}, essai {row['attempts']} : {row['last_reply']}"
         for row in rows
     ]
-    _print(rows, "\n".join(lines) or "La file est vide.", json=json)
+    answer(rows, "\n".join(lines) or "La file est vide.", json=json)
 
 
 @app.command
@@ -183,7 +186,7 @@ def whitelist(
     found = _run(data, ask)
     domains = found.domains if found else {}
     lines = [f"{entry.name:<45} {entry.certificate_dn}" for entry in domains.values()]
-    _print(list(domains.values()), "\n".join(lines) or "Aucune liste en vigueur.", json=json)
+    answer(list(domains.values()), "\n".join(lines) or "Aucune liste en vigueur.", json=json)
 
 
 @app.command
@@ -199,10 +202,10 @@ def peer(
     if file is not None:
         content = file.read_bytes()
         subject = _run(data, lambda service: service.peers.remember(content))
-        _print({"subject": subject}, f"{subject} est connu.", json=json)
+        answer({"subject": subject}, f"{subject} est connu.", json=json)
         return
     known = _run(data, lambda service: service.peers.list_subjects())
-    _print(known, "\n".join(f"{mark}  {subject}" for mark, subject in known) or "Aucun certificat.", json=json)
+    answer(known, "\n".join(f"{mark}  {subject}" for mark, subject in known) or "Aucun certificat.", json=json)
 
 
 @app.command
@@ -217,7 +220,7 @@ def dns(
     from socle.services.mssante.autoconfig import dns_records
 
     records = dns_records(Settings.from_environment(data=data), host)
-    _print(records, "\n".join(records), json=json)
+    answer(records, "\n".join(records), json=json)
 
 
 @app.command
@@ -230,7 +233,7 @@ def traces(
         f"{row['happened_at']:%d/%m/%Y %H:%M:%S} {row['action']:<8} {row['mailbox']} {row['peer']} {row['reply']}"
         for row in rows
     ]
-    _print(rows, "\n".join(lines) or "Aucune trace.", json=json)
+    answer(rows, "\n".join(lines) or "Aucune trace.", json=json)
 
 
 @app.command
@@ -244,7 +247,7 @@ def indicators(
     text = to_csv(found)
     if csv is not None:
         csv.write_text(text, "utf-8")
-    _print(found, text.rstrip() if csv is None else f"Indicateurs de {month} dans {csv}.", json=json)
+    answer(found, text.rstrip() if csv is None else f"Indicateurs de {month} dans {csv}.", json=json)
 
 
 @app.command
@@ -257,7 +260,7 @@ def connections(*, data: Data = None, json: Json = False) -> None:
         f"{item.address:<50} {item.last_used_at:%d/%m/%Y}" if item.last_used_at else f"{item.address:<50} inconnue"
         for item in found
     ]
-    _print(found, "\n".join(lines) or "Aucune boîte.", json=json)
+    answer(found, "\n".join(lines) or "Aucune boîte.", json=json)
 
 
 @app.command
@@ -265,14 +268,14 @@ def quarantine(*, count: int = 100, data: Data = None, json: Json = False) -> No
     """Liste les messages infectés gardés à part."""
     rows = _run(data, lambda service: service.upkeep.quarantine(count=count))
     lines = [f"{row['found_at']:%d/%m/%Y %H:%M} {row['signature']} de {row['sender']}" for row in rows]
-    _print(rows, "\n".join(lines) or "Rien en quarantaine.", json=json)
+    answer(rows, "\n".join(lines) or "Rien en quarantaine.", json=json)
 
 
 @app.command
 def sweep(*, data: Data = None, json: Json = False) -> None:
     """Fait maintenant le travail du jour : suspensions, destructions, oubli des traces anciennes."""
     done = _run(data, lambda service: service.upkeep.sweep())
-    _print(done, ", ".join(f"{name} : {value}" for name, value in done.items()), json=json)
+    answer(done, ", ".join(f"{name} : {value}" for name, value in done.items()), json=json)
 
 
 @app.command(name="api-key")
@@ -281,7 +284,7 @@ def api_key(name: str, *, data: Data = None, json: Json = False) -> None:
     from socle.services.mssante.fhir import create_api_key
 
     key = _run(data, lambda service: create_api_key(service, name))
-    _print({"name": name, "key": key}, key, json=json)
+    answer({"name": name, "key": key}, key, json=json)
 
 
 def _run(data: str | None, ask: Callable[[MssanteService], Awaitable[T]]) -> T:
@@ -295,12 +298,3 @@ def _shown(box: Mailbox) -> dict[str, Any]:
     for secret in ("password_hash", "key"):
         shown.pop(secret)
     return shown
-
-
-def _print(value: object, text: str, *, json: bool) -> None:
-    if json:
-        import msgspec
-
-        sys.stdout.write(msgspec.json.encode(value, enc_hook=str).decode() + "\n")
-    else:
-        print(text)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from socle.cli.answers import answer
 from socle.cli.offline import Data, work_offline
 
 if TYPE_CHECKING:
@@ -125,10 +126,10 @@ def list_clients(*, realm: Realm = "psc", data: Data = None, json: Json = False)
 
 
 @client.command
-def remove(client_id: str, *, realm: Realm = "psc", data: Data = None) -> None:
+def remove(client_id: str, *, realm: Realm = "psc", data: Data = None, json: Json = False) -> None:
     """Retire un logiciel et met fin à tout ce qui lui était accordé."""
     _run(data, lambda identity: identity.provider(realm).clients.remove(client_id))
-    print(f"{client_id} retiré.")
+    answer({"client_id": client_id, "status": "removed"}, f"{client_id} retiré.", json=json)
 
 
 @keys.command
@@ -137,10 +138,11 @@ def rotate(
     algorithm: Annotated[str, Parameter(help="RS256 ou ES256.")] = "RS256",
     at_once: Annotated[bool, Parameter(help="La nouvelle clé signe aussitôt, l'ancienne est retirée.")] = False,
     data: Data = None,
+    json: Json = False,
 ) -> None:
     """Crée une clé : publiée aussitôt, elle signe cinq minutes plus tard ; l'ancienne vérifie encore cinq heures."""
     kid = _run(data, lambda identity: identity.keys.rotate(algorithm, at_once=at_once))
-    print(f"Nouvelle clé {algorithm} : {kid}")
+    answer({"kid": kid, "algorithm": algorithm}, f"Nouvelle clé {algorithm} : {kid}", json=json)
 
 
 @app.command

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from socle.cli.answers import answer
 from socle.cli.offline import Data
 
 if TYPE_CHECKING:
@@ -63,12 +64,13 @@ def server(*hosts: str, output: Output = Path(), data: Data = None, json: Json =
 
 
 @app.command
-def revoke(certificate: Path, *, data: Data = None) -> None:
+def revoke(certificate: Path, *, data: Data = None, json: Json = False) -> None:
     """Révoque un certificat ; sa liste de révocation est republiée aussitôt."""
     from cryptography import x509
 
-    _authority(data).revoke(x509.load_pem_x509_certificate(certificate.read_bytes()))
-    print("révoqué")
+    revoked = x509.load_pem_x509_certificate(certificate.read_bytes())
+    _authority(data).revoke(revoked)
+    answer({"serial": f"{revoked.serial_number:x}", "status": "revoked"}, "révoqué", json=json)
 
 
 @app.command

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from socle.cli.answers import answer
 from socle.cli.offline import Data, work_offline
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def verify(*, data: Data = None, sweep: bool = False, json: Json = False) -> Non
     from socle.server.verification import verify_base
 
     report = work_offline(data, lambda services: verify_base(services, sweep=sweep, progress=_progress()))
-    _print(
+    answer(
         report,
         f"{report.documents} documents relus, {report.orphans} objets orphelins"
         f"{' (retirés)' if sweep else ''}, {report.chains} chaînes de traces. "
@@ -56,10 +57,10 @@ def verify_audit(file: Path | None = None, *, data: Data = None, key: str = "", 
             said += (
                 f" Les traces d'avant la signature du {check.forgotten_on} ont été oubliées (durée de conservation)."
             )
-        _print(check, "\n".join([said, *(check.faults or ["Les traces sont intactes."])]), json)
+        answer(check, "\n".join([said, *(check.faults or ["Les traces sont intactes."])]), json=json)
         sys.exit(1 if check.faults or not check.vouched else 0)
     faults = work_offline(data, _chain_faults)
-    _print({"faults": faults}, "Les traces sont intactes." if not faults else "\n".join(faults), json)
+    answer({"faults": faults}, "Les traces sont intactes." if not faults else "\n".join(faults), json=json)
     sys.exit(1 if faults else 0)
 
 
@@ -90,7 +91,7 @@ def show_key(*, data: Data = None, json: Json = False) -> None:
 
     settings = Settings.from_environment(data=data)
     public = load_signing_key(settings.data_path / "keys" / "audit.pem").public_key().public_bytes_raw().hex()
-    _print({"key": public}, public, json)
+    answer({"key": public}, public, json=json)
 
 
 @audit.command(name="export")
@@ -114,14 +115,14 @@ def export_audit(
 def forget_traces(*, data: Data = None, json: Json = False) -> None:
     """Oublie dès maintenant les traces plus vieilles que SOCLE_AUDIT_YEARS (le service le fait chaque jour)."""
     forgotten = work_offline(data, lambda services: services.base.audit.forget())
-    _print({"forgotten": forgotten}, f"{forgotten} traces oubliées.", json)
+    answer({"forgotten": forgotten}, f"{forgotten} traces oubliées.", json=json)
 
 
 @audit.command(name="sign")
 def sign_heads(*, data: Data = None, json: Json = False) -> None:
     """Signe dès maintenant la tête des chaînes qui ont grandi (le service le fait chaque jour)."""
     signed = work_offline(data, lambda services: services.base.audit.sign_heads())
-    _print({"signed": signed}, f"{signed} têtes signées.", json)
+    answer({"signed": signed}, f"{signed} têtes signées.", json=json)
 
 
 @keys.command(name="rotate")
@@ -134,7 +135,7 @@ def rotate_keys(*, data: Data = None, json: Json = False) -> None:
         return masters.active.id, await KeyRings(services.base.database, masters).rewrap()
 
     active, wrapped = work_offline(data, rotate)
-    _print({"active": active, "rewrapped": wrapped}, f"Clé active : {active} ; {wrapped} clés réemballées.", json)
+    answer({"active": active, "rewrapped": wrapped}, f"Clé active : {active} ; {wrapped} clés réemballées.", json=json)
 
 
 async def _chain_faults(services: Services) -> list[str]:
@@ -143,9 +144,3 @@ async def _chain_faults(services: Services) -> list[str]:
 
 def _progress() -> bool:
     return sys.stderr.isatty()
-
-
-def _print(value: object, sentence: str, as_json: bool) -> None:
-    import msgspec
-
-    print(msgspec.json.encode(value).decode() if as_json else sentence)

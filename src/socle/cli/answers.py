@@ -1,10 +1,19 @@
-"""How a command tells a refusal: in words on standard error, and under ``--json`` as JSON on standard output."""
+"""How a command answers: in words, or under ``--json`` as JSON; refusals in words on standard error."""
 
 from __future__ import annotations
 
 import sys
 
 from socle.standards.errors import SocleError, Text
+
+
+def answer(value: object, sentence: str, *, json: bool) -> None:
+    """Prints what was done: ``value`` for a program, ``sentence`` for a person."""
+    if json:
+        import msgspec
+
+        sentence = msgspec.json.encode(value, enc_hook=str).decode()
+    print(sentence)
 
 
 def errors_of(error: SocleError) -> list[dict[str, str]]:
