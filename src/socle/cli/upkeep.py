@@ -31,7 +31,7 @@ def verify(*, data: Data = None, sweep: bool = False, json: Json = False) -> Non
         f"{report.documents} documents relus, {report.orphans} objets orphelins"
         f"{' (retirés)' if sweep else ''}, {report.chains} chaînes de traces. "
         + ("Tout est intact." if report.is_clean else f"{len(report.faults)} défauts."),
-        json,
+        json=json,
     )
     for fault in report.faults if not json else ():
         print(f"  {fault}")
