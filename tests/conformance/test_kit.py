@@ -12,7 +12,7 @@ from cda_samples import MINIMAL, write_kit
 from socle.services.conformance.domain import Layer, Severity
 from socle.services.conformance.judgement import judge
 from socle.services.conformance.kit import install_kit, installed_kit
-from socle.standards.errors import SocleError
+from socle.standards.errors import SocleError, Unavailable
 
 TODAY = date(2026, 3, 2)
 
@@ -139,9 +139,11 @@ def test_an_archive_that_climbs_out_of_its_directory_writes_nothing_outside(tmp_
     assert not (tmp_path / "evil.sch").exists()
 
 
-def test_a_damaged_store_counts_as_none(store: Path) -> None:
+def test_a_damaged_store_is_refused_and_other_rules_do_not_judge_instead(store: Path) -> None:
     next(store.glob("*/manifest.json")).write_text("{")
-    assert installed_kit(store) is None
+    with pytest.raises(Unavailable) as refused:
+        installed_kit(store)
+    assert refused.value.code == "KitStale"
 
 
 def test_a_report_that_holds_is_a_finding_of_severity_error(store: Path) -> None:

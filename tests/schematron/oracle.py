@@ -26,7 +26,8 @@ import msgspec
 from lxml import etree
 
 from socle.services.conformance.judgement import LAYERS
-from socle.services.conformance.kit import KitFolder, install_kit, installed_kit
+from socle.services.conformance.kit import install_kit, installed_kit
+from socle.services.conformance.kit_folder import KitFolder
 from socle.services.conformance.recognition import recognize
 from socle.services.conformance.reference import prepared_kit, same_test
 from socle.standards.cda.document import open_document

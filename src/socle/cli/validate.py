@@ -156,25 +156,29 @@ def _print_verdict(one: Judged, language: str) -> None:
 
 
 def _print_table(judged: list[Judged], language: str) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Column, Table
 
     from socle.services.conformance.domain import Severity
 
     english = language == "en"
-    heads = ("Errors", "Warn.", "Infos", "Not run") if english else ("Erreurs", "Avert.", "Infos", "Non év.")
+    heads = ("Err.", "Warn", "Info", "Left") if english else ("Err.", "Av.", "Info", "N.é.")
     conforms, fails = ("conforms", "fails") if english else ("conforme", "non conforme")
     table = Table(
         Column("Document", overflow="fold"),
-        Column("Type", overflow="fold"),
+        Column("Type", overflow="fold", max_width=15),
         Column("Verdict", no_wrap=True),
         *(Column(head, justify="right", no_wrap=True) for head in (*heads, "ms")),
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
     )
     folder = _common_folder(judged)
     for one in judged:
         name = os.path.relpath(one.name, folder)
         if one.verdict is None:
-            table.add_row(name, "", f"[red]{one.code}[/red]", "", "", "", "", "")
+            table.add_row(name, "", f"[red]{'refused' if english else 'refusé'}[/red]", "", "", "", "", "")
             continue
         verdict = one.verdict
         table.add_row(

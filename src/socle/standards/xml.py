@@ -91,7 +91,8 @@ def _doctype_refused() -> MalformedInput:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    told = str(getattr(error, "msg", "") or error) or type(error).__name__
+    return told.splitlines()[0].partition(", line ")[0]
 
 
 def _refuse_deep(root: etree._Element, max_depth: int) -> None:

@@ -12,7 +12,6 @@ import os
 import posixpath
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,9 +22,9 @@ from lxml import etree
 
 from socle.services.conformance.domain import KitReport, Layer, Uncovered
 from socle.services.conformance.doubts import doubts, missing_sets, schema_names, substituted
+from socle.services.conformance.kit_folder import KitFolder, unpacked
 from socle.services.conformance.seal import NotOurs, read_sealed, write_sealed
-from socle.standards import xml
-from socle.standards.errors import InvalidContent, NotFound, SocleError, Text, TooLarge
+from socle.standards.errors import InvalidContent, NotFound, SocleError, Text, Unavailable
 from socle.standards.schematron.files import Files, SetKey
 from socle.standards.schematron.plan import Firing, Plan, compile_schema, load_plan
 from socle.standards.schematron.schema import Defect, load_schema
@@ -41,74 +40,6 @@ LAYER_FILES: Final = {
 }
 _DOCUMENT_PREFIX: Final = "ci-sis_"
 _SCHEMA_FILE: Final = "cda_extended.xsd"
-#: The CDA vocabulary asks for these copies of value sets; some kits come without some of them.
-_VOCABULARY: Final = "voc-{oid}-DYNAMIC.xml"
-MAX_FILES: Final = 40_000
-MAX_BYTES: Final = 1024 * 1024 * 1024
-
-
-class KitFolder:
-    """The files of a kit by relative path, names resolved ignoring case; missing vocabularies made from value sets."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        paths = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
-        if len(paths) > MAX_FILES:
-            raise _too_large()
-        self._exact = set(paths)
-        self._by_lower = {path.lower(): path for path in reversed(paths)}
-        self.substituted: dict[str, str] = {}
-
-    def resolve(self, path: str) -> str | None:
-        """The true path of ``path``."""
-        return path if path in self._exact else self._by_lower.get(path.lower())
-
-    def exists(self, path: str) -> bool:
-        """Whether there is a file at ``path``."""
-        return self.resolve(path) is not None
-
-    def read(self, path: str) -> bytes:
-        """The bytes at ``path``."""
-        found = self.resolve(path)
-        if found is not None:
-            return (self.root / found).read_bytes()
-        if (made := self._vocabulary(posixpath.basename(path))) is not None:
-            return made
-        raise NotFound("KitFileMissing", Text(f"Fichier absent du kit : {path}", f"File not in the kit: {path}"))
-
-    def ending(self, name: str) -> list[str]:
-        """The paths whose last part is ``name``, whatever its case; the shortest first."""
-        found = [path for lower, path in self._by_lower.items() if posixpath.basename(lower) == name]
-        return sorted(found, key=lambda path: (path.count("/"), path))
-
-    def starting(self, prefix: str, suffix: str) -> list[str]:
-        """The paths whose last part begins with ``prefix`` and ends with ``suffix``."""
-        return sorted(
-            path
-            for lower, path in self._by_lower.items()
-            if posixpath.basename(lower).startswith(prefix) and lower.endswith(suffix)
-        )
-
-    def _vocabulary(self, name: str) -> bytes | None:
-        oid = name.removeprefix("voc-").removesuffix("-DYNAMIC.xml")
-        if name != _VOCABULARY.format(oid=oid):
-            return None
-        for path in self.starting("jdv_", ".xml"):
-            head = (self.root / path).read_bytes()
-            if f'"{oid}"'.encode() in head:
-                self.substituted[name] = path
-                return _as_vocabulary(head)
-        return None
-
-
-def _as_vocabulary(value_set: bytes) -> bytes:
-    root = etree.Element("valueSets")
-    concepts = etree.SubElement(etree.SubElement(root, "valueSet"), "conceptList")
-    for concept in xml.parse(value_set).iter("{*}Concept"):
-        etree.SubElement(
-            concepts, "concept", code=concept.get("code", ""), codeSystem=concept.get("codeSystem", "")
-        )  # fmt: skip
-    return etree.tostring(root)
 
 
 class _Missing:
@@ -220,9 +151,10 @@ class OfficialKit:
 
 
 def installed_kit(store: Path) -> OfficialKit | None:
-    """The kit in ``store``, or None. A store that another version of Socle wrote counts as none.
+    """The kit in ``store``, or None.
 
-    Raises ``NotOurs`` for a store that another user wrote: it holds code.
+    Raises ``NotOurs`` for a store that another user wrote, since it holds code, and ``Unavailable`` (``KitStale``) for
+    one that another version of Socle wrote or that is damaged: other rules instead would change verdicts unseen.
     """
     pointer = store / "current"
     if not pointer.is_file():
@@ -235,8 +167,15 @@ def installed_kit(store: Path) -> OfficialKit | None:
         return kit
     except NotOurs:
         raise
-    except (SocleError, OSError, msgspec.DecodeError):
-        return None
+    except (SocleError, OSError, msgspec.DecodeError) as error:
+        raise Unavailable(
+            "KitStale",
+            Text(
+                "Le kit installé vient d'une autre version de Socle, ou il est abîmé.",
+                "The installed kit comes from another version of Socle, or it is damaged.",
+            ),
+            remedy=Text("Installez le kit à nouveau (socle conformance install).", "Install the kit again."),
+        ) from error
 
 
 def install_kit(kit: Path, store: Path, progress: Callable[[str], None] = lambda _step: None) -> KitReport:
@@ -246,8 +185,8 @@ def install_kit(kit: Path, store: Path, progress: Callable[[str], None] = lambda
     """
     if not kit.exists():
         raise NotFound("KitNotFound", Text(f"Introuvable : {kit}", f"Not found: {kit}"))
-    with tempfile.TemporaryDirectory() as unpacked:
-        folder = KitFolder(_unpacked(kit, Path(unpacked)))
+    with tempfile.TemporaryDirectory() as room:
+        folder = KitFolder(unpacked(kit, Path(room)))
         store.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(dir=store, prefix="building-"))
         try:
@@ -264,32 +203,6 @@ def install_kit(kit: Path, store: Path, progress: Callable[[str], None] = lambda
         if other.is_dir() and other != target and other.name != "own":
             shutil.rmtree(other, ignore_errors=True)
     return report
-
-
-def _unpacked(kit: Path, folder: Path) -> Path:
-    if kit.is_dir():
-        return kit
-    if not zipfile.is_zipfile(kit):
-        raise InvalidContent(
-            "NotAKit", Text("Ni un dossier ni une archive ZIP.", "Neither a directory nor a ZIP archive.")
-        )
-    with zipfile.ZipFile(kit) as archive:
-        members = archive.infolist()
-        if len(members) > MAX_FILES or sum(member.file_size for member in members) > MAX_BYTES:
-            raise _too_large()
-        wanted = (".sch", ".xml", ".xsd", ".rdf", ".xsl")
-        archive.extractall(folder, [member for member in members if member.filename.lower().endswith(wanted)])
-    return folder
-
-
-def _too_large() -> TooLarge:
-    return TooLarge(
-        "KitTooLarge",
-        Text(
-            f"Plus de {MAX_FILES} fichiers ou de {MAX_BYTES >> 20} Mio.",
-            f"More than {MAX_FILES} files or {MAX_BYTES >> 20} MiB.",
-        ),
-    )
 
 
 def _build(folder: KitFolder, target: Path, progress: Callable[[str], None]) -> KitReport:
@@ -325,7 +238,8 @@ def _build(folder: KitFolder, target: Path, progress: Callable[[str], None]) -> 
     if not layers and not documents:
         raise InvalidContent(
             "NotAKit",
-            Text("Aucun schématron du CI-SIS dans ce kit.", "No CI-SIS Schematron in this kit."),
+            Text("Aucun schématron lisible du CI-SIS dans ce kit.", "No readable CI-SIS Schematron in this kit."),
+            location=defects[0].where if defects else "",
             remedy=Text("Donnez le dossier qui contient « schematrons ».", "Give the folder that holds “schematrons”."),
         )
     progress("schema")

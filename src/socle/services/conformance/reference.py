@@ -15,7 +15,8 @@ from typing import Final
 
 import msgspec
 
-from socle.services.conformance.kit import KitFolder, OfficialKit
+from socle.services.conformance.kit import OfficialKit
+from socle.services.conformance.kit_folder import KitFolder
 
 _INCLUDE: Final = re.compile(r"<(?:\w+:)?include\s+href\s*=\s*[\"']([^\"']+)[\"']\s*/>")
 _QUOTED: Final = re.compile(r"'([^'\s]+\.xml)'")

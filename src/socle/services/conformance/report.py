@@ -66,7 +66,7 @@ def to_junit(judged: list[Judged]) -> bytes:
             for rules in one.verdict.rule_sets:
                 case = etree.SubElement(suite, "testcase", name=rules.identifier, classname=one.name)
                 _fill_case(case, [finding for finding in one.verdict.findings if finding.rule_set == rules.identifier])
-            suite.set("time", str(one.verdict.duration_ms / 1000))
+            suite.set("time", f"{one.verdict.duration_ms / 1000:.3f}")
     for counted in (root, *root):
         for name, path in (("tests", "testcase"), ("failures", "testcase/failure"), ("errors", "testcase/error")):
             counted.set(name, str(sum(1 for _ in counted.iterfind(f".//{path}"))))

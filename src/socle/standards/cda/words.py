@@ -56,6 +56,10 @@ LABELS: Final[dict[str, tuple[str, str]]] = {
     "content": ("Contenu du document", "Document content"),
     "attachment": ("Pièce jointe", "Attachment"),
     "open": ("Ouvrir", "Open"),
+    "no-viewer": (
+        "Ce navigateur ne montre pas les PDF dans la page : ouvrez le fichier par le lien.",
+        "This browser shows no PDF in a page: open the file by the link.",
+    ),
     "download": ("Télécharger", "Download"),
     "image": ("Image du document", "Document image"),
     "table": ("Tableau", "Table"),

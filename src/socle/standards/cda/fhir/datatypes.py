@@ -131,6 +131,15 @@ def period(interval: cda.Interval | None) -> Period | None:
     return Period(start=start, end=end) if start or end else None
 
 
+def moment_or_period(interval: cda.Interval | None) -> tuple[str | None, Period | None]:
+    """A point as dateTime, a period as Period."""
+    if interval is None:
+        return None, None
+    if interval.value is not None:
+        return date_time(interval.value), None
+    return None, period(interval)
+
+
 def quantity(value: cda.Quantity | None) -> Quantity | None:
     """``PQ`` → Quantity with its UCUM code; a value that is no number gives ``None``."""
     number = value.number() if value else None

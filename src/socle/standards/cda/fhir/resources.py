@@ -10,35 +10,26 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from decimal import Decimal
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 import msgspec
 
 from socle.standards.cda import clinical
-from socle.standards.cda.datatypes import Concept, Interval, Moment, Quantity, QuantityRange
+from socle.standards.cda.datatypes import Concept, Moment, Quantity, QuantityRange
 from socle.standards.cda.fhir import datatypes as to
-from socle.standards.cda.words import say_person, say_posology, say_value
+from socle.standards.cda.fhir.medications import medication_dispense, medication_request, medication_statement
+from socle.standards.cda.words import say_person, say_value
 from socle.standards.fhir import resources as fhir
 from socle.standards.fhir.types import (
     CodeableConcept,
     Coding,
-    Dosage,
-    DosageDoseAndRate,
-    EventTimingCode,
-    Period,
     Reference,
-    Timing,
-    TimingRepeat,
-    UnitsOfTimeCode,
 )
 
 _CATEGORIES: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
 _CONDITION_STATUS: Final = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 _CONDITION_CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/condition-category"
 _ALLERGY_STATUS: Final = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
-_EVENTS: Final = frozenset(get_args(EventTimingCode))
-_UNITS: Final = frozenset(get_args(UnitsOfTimeCode))
 #: SNOMED CT kinds that are intolerances and not allergies.
 _INTOLERANCES: Final = frozenset(
     {"609396006", "609398007", "735449006", "609397002", "782197009", "59037007", "235719002", "56840009"}
@@ -108,7 +99,7 @@ def observation(value: clinical.Observation, patient: Reference, category: str =
     """A result, a vital sign, a habit … ``completed`` is final, ``aborted`` cancelled."""
     status: Literal["final", "cancelled", "preliminary", "unknown"] = "unknown"
     status = {"completed": "final", "aborted": "cancelled", "active": "preliminary"}.get(value.status, status)  # type: ignore[assignment]
-    moment, period = _time(value.time)
+    moment, period = to.moment_or_period(value.time)
     written = fhir.Observation(
         identifier=to.identifier(value.id),
         status=status,
@@ -201,76 +192,6 @@ def allergy_intolerance(value: clinical.Allergy, patient: Reference) -> fhir.All
     )
 
 
-def medication_request(
-    value: clinical.Medication, patient: Reference, author: Reference | None
-) -> fhir.MedicationRequest:
-    """A prescription line, its product contained."""
-    terms = value.terms
-    quantity, repeats = to.quantity(terms.quantity), terms.repeats
-    dispense = None
-    if quantity is not None or repeats is not None:
-        dispense = fhir.MedicationRequestDispenseRequest(quantity=quantity, number_of_repeats_allowed=repeats)
-    substitution = None
-    if terms.substitution is not None and (code := to.concept(terms.substitution)):
-        substitution = fhir.MedicationRequestSubstitution(
-            allowed_codeable_concept=code,
-            reason=to.concept(Concept(original_text=terms.substitution_reason)),
-        )
-    return fhir.MedicationRequest(
-        contained=(_contained(value.product),),
-        identifier=to.identifier(value.id),
-        status="active",
-        intent="order",
-        do_not_perform=value.is_negated or None,
-        medication_reference=Reference(reference="#produit", display=to.text(value.product.title)),
-        subject=patient,
-        requester=author,
-        reason_code=to.concepts(*value.reasons),
-        note=to.notes(value.dispenser_instruction),
-        dosage_instruction=_dosages(value),
-        dispense_request=dispense,
-        substitution=substitution,
-    )
-
-
-def medication_statement(value: clinical.Medication, patient: Reference) -> fhir.MedicationStatement:
-    """A treatment that is or was taken, its product contained."""
-    moment, period = _time(value.period)
-    absence = to.concept(value.absence)
-    return fhir.MedicationStatement(
-        contained=() if absence else (_contained(value.product),),
-        identifier=to.identifier(value.id),
-        status="not-taken" if value.is_negated else "unknown" if value.period is None else "active",
-        medication_codeable_concept=absence,
-        medication_reference=None if absence else Reference(reference="#produit", display=to.text(value.product.title)),
-        subject=patient,
-        effective_date_time=moment,
-        effective_period=period,
-        reason_code=to.concepts(*value.reasons),
-        dosage=_dosages(value),
-    )
-
-
-def medication_dispense(value: clinical.Dispensation, patient: Reference) -> fhir.MedicationDispense:
-    """A medicine handed over."""
-    substitution = None
-    if value.substitution is not None:
-        substitution = fhir.MedicationDispenseSubstitution(was_substituted=True, type=to.concept(value.substitution))
-    orders = tuple(Reference(type="MedicationRequest", identifier=each) for each in to.identifier(value.order))
-    return fhir.MedicationDispense(
-        contained=(_contained(value.product),),
-        identifier=to.identifier(value.id),
-        status="completed",
-        medication_reference=Reference(reference="#produit", display=to.text(value.product.title)),
-        subject=patient,
-        authorizing_prescription=orders,
-        quantity=to.quantity(value.quantity),
-        note=to.notes(value.note),
-        dosage_instruction=_dosages(value.treatment, value.patient_instruction) if value.treatment else (),
-        substitution=substitution,
-    )
-
-
 def immunization(value: clinical.Vaccination, patient: Reference) -> fhir.Immunization:
     """A vaccine given, or not done."""
     moment = to.date_time(value.time.start) if value.time else None
@@ -300,7 +221,7 @@ def immunization(value: clinical.Vaccination, patient: Reference) -> fhir.Immuni
 
 def procedure(value: clinical.Procedure, patient: Reference) -> fhir.Procedure | fhir.ServiceRequest:
     """An act done, or asked for."""
-    moment, period = _time(value.time)
+    moment, period = to.moment_or_period(value.time)
     if value.is_order:
         return fhir.ServiceRequest(
             identifier=to.identifier(value.id),
@@ -354,7 +275,7 @@ def medical_device(value: clinical.MedicalDevice, patient: Reference) -> fhir.De
     code = to.some_concept(value.code, value.text)
     if not value.is_order:
         return fhir.Device(identifier=to.identifier(value.id), status="active", type=code, patient=patient)
-    moment, period = _time(value.period)
+    moment, period = to.moment_or_period(value.period)
     return fhir.ServiceRequest(
         identifier=to.identifier(value.id),
         status="active",
@@ -365,15 +286,6 @@ def medical_device(value: clinical.MedicalDevice, patient: Reference) -> fhir.De
         occurrence_date_time=moment,
         occurrence_period=period,
     )
-
-
-def _time(interval: Interval | None) -> tuple[str | None, Period | None]:
-    """A point as dateTime, a period as Period."""
-    if interval is None:
-        return None, None
-    if interval.value is not None:
-        return to.date_time(interval.value), None
-    return None, to.period(interval)
 
 
 def _coded(system: str, code: str) -> CodeableConcept:
@@ -387,65 +299,3 @@ def _reference_ranges(value: clinical.Observation) -> Iterator[fhir.ObservationR
         words = to.text(each.text)
         if low or high or words:
             yield fhir.ObservationReferenceRange(low=low, high=high, text=words)
-
-
-def _contained(product: clinical.Product) -> fhir.Medication:
-    lot, expiry = to.text(product.lot), to.date_time(product.expiry)
-    return fhir.Medication(
-        id="produit",
-        code=to.concept(product.code, product.name),
-        form=to.concept(product.form),
-        ingredient=tuple(
-            fhir.MedicationIngredient(
-                item_codeable_concept=to.some_concept(each.substance),
-                is_active=True,
-                strength=to.ratio(clinical.Ratio(each.strength, each.per or Quantity("1"))) if each.strength else None,
-            )
-            for each in product.ingredients
-        ),
-        batch=fhir.MedicationBatch(lot_number=lot, expiration_date=expiry) if lot or expiry else None,
-    )
-
-
-def _dosages(value: clinical.Medication, instruction: str = "") -> tuple[Dosage, ...]:
-    words = to.text(instruction or value.patient_instruction)
-    steps = value.steps or (clinical.Dosage(),)
-    found = []
-    for rank, step in enumerate(steps, 1):
-        one = msgspec.structs.replace(value, steps=(step,))
-        dose, rate = to.quantity_range(step.dose), to.quantity_range(step.rate)
-        said = to.text(say_posology(one, "fr")) or (to.text(value.text) if len(steps) == 1 else None)
-        found.append(
-            Dosage(
-                sequence=rank if len(steps) > 1 else None,
-                text=said,
-                patient_instruction=words,
-                timing=_timing(step, value.period),
-                route=to.concept(value.route),
-                site=to.concept(value.site),
-                dose_and_rate=(DosageDoseAndRate(dose_range=dose, rate_range=rate),) if dose or rate else (),
-                max_dose_per_period=to.ratio(step.maximum[0]) if step.maximum else None,
-            )
-        )
-    return tuple(each for each in found if each != Dosage())
-
-
-def _timing(step: clinical.Dosage, period: Interval | None) -> Timing | None:
-    """The first frequency; the whole posology stays in the text."""
-    frequency = step.frequencies[0] if step.frequencies else clinical.Frequency()
-    bounds = to.period(frequency.during or step.period or period)
-    every = frequency.period
-    number = every.number() if every else None
-    event = frequency.event if frequency.event in _EVENTS else None
-    has_cycle = every is not None and every.unit in _UNITS and number is not None and number > Decimal(0)
-    if not has_cycle and event is None and bounds is None:
-        return None
-    return Timing(
-        repeat=TimingRepeat(
-            bounds_period=bounds,
-            frequency=1 if has_cycle else None,
-            period=number if has_cycle else None,
-            period_unit=every.unit if has_cycle and every else None,  # type: ignore[arg-type]  # checked above
-            when=(event,) if event else (),  # type: ignore[arg-type]  # checked above
-        )
-    )

@@ -87,7 +87,8 @@ class MediaLibrary:
         is_light = self._url is not None or len(file.content) <= MAX_INLINE_BYTES
         if media_type == "application/pdf" and not reference and is_light:
             viewer = (
-                f'<object class="cda-pdf" data="{url}" type="application/pdf" aria-label="{escape(words)}"></object>'
+                f'<object class="cda-pdf" data="{url}" type="application/pdf" aria-label="{escape(words)}">'
+                f"{escape(label('no-viewer', language))}</object>"
             )
             return f"<p>{link}</p>{viewer}"
         return link if reference else f"<p>{link}</p>"
