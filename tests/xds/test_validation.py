@@ -128,6 +128,13 @@ METADATA = "XDSRegistryMetadataError"
         (replace(GOOD, folders=(replace(FOLDER, codes=()),)), (METADATA, "F/codeList")),
         (replace(GOOD, contents={}), ("XDSMissingDocument", "D1")),
         (
+            replace(
+                with_entry(mime_type="application/xslt+xml"),
+                contents={"D1": b"<!-- <xsl:stylesheet --><ClinicalDocument/>"},
+            ),
+            ("InvalidDocumentContent", "D1/mimeType"),
+        ),
+        (
             replace(with_entry(mime_type="application/pdf"), contents={"D1": b"\n<ClinicalDocument/>"}),
             ("InvalidDocumentContent", "D1/mimeType"),
         ),

@@ -29,6 +29,10 @@ MAX_SLOT_VALUE: Final = 256
 
 #: Under which a CDA document is declared, so that it is compared with its metadata.
 CDA_MEDIA_TYPES: Final = frozenset({"text/xml", "application/xml", "application/hl7-v3+xml"})
+#: Under which a self-presentable document is declared: a stylesheet that holds its CDA.
+STYLESHEET: Final = "application/xslt+xml"
+_BEFORE_XML = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
+_ROOT = re.compile(rb"<(?:[\w.-]+:)?([\w.-]+)")
 
 _DTM = re.compile(r"\d{4}(\d{2}(\d{2}(\d{2}(\d{2}(\d{2})?)?)?)?)?")
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
@@ -256,7 +260,7 @@ def _check_contents(submission: Submission) -> Iterator[XdsError]:
         )
     for entry in submission.documents:
         content = submission.contents.get(entry.entry_uuid, b"")
-        if entry.mime_type not in CDA_MEDIA_TYPES and _is_cda(content):
+        if entry.mime_type not in CDA_MEDIA_TYPES and _is_cda(content, entry.mime_type):
             yield metadata_error(
                 f"Le document est un CDA ; mimeType le dit {entry.mime_type[:80]}. Écrivez text/xml.",
                 f"The document is a CDA; mimeType says {entry.mime_type[:80]}. Write text/xml.",
@@ -265,14 +269,30 @@ def _check_contents(submission: Submission) -> Iterator[XdsError]:
             )
 
 
-def _is_cda(content: bytes) -> bool:
-    """Whether ``content`` is XML, in UTF-8 or UTF-16, that speaks of a ``ClinicalDocument``.
+def _is_cda(content: bytes, media_type: str) -> bool:
+    """Whether ``content`` is XML that speaks of a ``ClinicalDocument``; a self-presentable one is a stylesheet by type.
 
-    >>> _is_cda("<ClinicalDocument/>".encode("utf-16")), _is_cda(b"%PDF <ClinicalDocument/>")
+    >>> _is_cda("<ClinicalDocument/>".encode("utf-16"), ""), _is_cda(b"%PDF <ClinicalDocument/>", "")
+    (True, False)
+    >>> sheet = b"<?xml version='1.0'?><xsl:stylesheet><ClinicalDocument/></xsl:stylesheet>"
+    >>> _is_cda(sheet, "application/pdf"), _is_cda(sheet, STYLESHEET)
     (True, False)
     """
-    begins = content[:1024].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<")
-    return begins and b"ClinicalDocument" in content.replace(b"\x00", b"")
+    if not content[:1024].lstrip(_BEFORE_XML).startswith(b"<"):
+        return False
+    text = content.replace(b"\x00", b"")
+    if b"ClinicalDocument" not in text:
+        return False
+    return media_type != STYLESHEET or _root_of(text) not in (b"stylesheet", b"transform")
+
+
+def _root_of(text: bytes) -> bytes:
+    """The local name of the first element."""
+    text = text.lstrip(_BEFORE_XML)
+    while text.startswith((b"<?", b"<!--")):
+        text = text.partition(b"?>" if text.startswith(b"<?") else b"-->")[2].lstrip()
+    match = _ROOT.match(text)
+    return match[1] if match else b""
 
 
 def _check_oid(text: str, location: str) -> Iterator[XdsError]:
