@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from cda_samples import MINIMAL, write_kit
 from lxml import etree
@@ -99,15 +100,18 @@ def test_the_documents_of_an_xdm_archive_are_judged(
 
     content = (shared / "examples" / "cda" / "VSM_1.4_2022.01.xml").read_bytes()
     entry = document_entry_of(content)
-    submission = submission_for(
-        [(entry, content)],
-        author=entry.authors[0],
-        source_id="1.2.250.1.999.1",
-        unique_id="1.2.250.1.999.1.1",
-        submission_time="20260302081500",
-    )
-    (tmp_path / "envoi.zip").write_bytes(write_xdm((submission,), Sender(name="Cabinet")))
-    validate([tmp_path / "envoi.zip"], json=True)
-    (row,) = json.loads(capsys.readouterr().out)
+    wrong = msgspec.structs.replace(entry, title="Un autre titre")
+    for described, differs in ((entry, False), (wrong, True)):
+        submission = submission_for(
+            [(described, content)],
+            author=entry.authors[0],
+            source_id="1.2.250.1.999.1",
+            unique_id="1.2.250.1.999.1.1",
+            submission_time="20260302081500",
+        )
+        (tmp_path / "envoi.zip").write_bytes(write_xdm((submission,), Sender(name="Cabinet")))
+        validate([tmp_path / "envoi.zip"], json=True)
+        (row,) = json.loads(capsys.readouterr().out)
+        assert any(found["layer"] == "metadata" for found in row["verdict"]["findings"]) is differs
     assert row["file"].startswith(f"{(tmp_path / 'envoi.zip').as_posix()}!")
     assert row["verdict"]["document_type"] == "VSM"

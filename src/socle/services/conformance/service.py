@@ -8,16 +8,12 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from socle.platform.base import Base
-from socle.services.conformance.domain import Finding, KitReport, Layer, Severity, Verdict
+from socle.services.conformance.domain import KitReport, Verdict
 from socle.services.conformance.kit import installed_kit
+from socle.services.conformance.metadata import with_metadata
 from socle.services.conformance.rules import OFF, refusal, refusing_findings, require_policy
 from socle.services.conformance.worker import judge_within, not_judged, worker_pool
-from socle.standards.cda.metadata import Severity as Difference
-from socle.standards.cda.metadata import check_metadata
-from socle.standards.errors import Text
 from socle.standards.xds.model import DocumentEntry
 
 #: Longest judgement of one document.
@@ -81,25 +77,6 @@ class ConformanceService:
             # One process for each web worker: there is a web worker for each core.
             self._pool, self._pool_kit = worker_pool(str(self._store), documents=1), current
         return self._pool
-
-
-def with_metadata(verdict: Verdict, content: bytes, entry: DocumentEntry) -> Verdict:
-    """``verdict`` with a finding for each difference between the XDS entry and the document."""
-    findings = [
-        Finding(
-            layer=Layer.METADATA,
-            severity=Severity.ERROR if difference.severity is Difference.REFUSAL else Severity.WARNING,
-            rule_set="socle:metadata",
-            version="1",
-            requirement=f"XDS {difference.attribute}",
-            message=difference.reason,
-            location=difference.location,
-            found=difference.found,
-            expected=Text(difference.expected, difference.expected),
-        )
-        for difference in check_metadata(entry, content)
-    ]
-    return msgspec.structs.replace(verdict, findings=[*verdict.findings, *findings])
 
 
 def _is_cda(entry: DocumentEntry) -> bool:

@@ -111,21 +111,21 @@ def judge_file(path: Path) -> list[Judged]:
         if path.stat().st_size > MAX_BYTES:
             raise TooLarge("DocumentTooLarge", Text("Le document est trop gros.", "The document is too large."))
         content = path.read_bytes()
-        members = list(_archived(content)) if zipfile.is_zipfile(io.BytesIO(content)) else [("", content)]
+        if zipfile.is_zipfile(io.BytesIO(content)):
+            return list(_judge_archive(path.as_posix(), content, today))
+        return [Judged(path.as_posix(), judge_content(content, today))]
     except SocleError as error:
         return [refused(path.as_posix(), error)]
-    return [_judged_as(f"{path.as_posix()}{name}", member, today) for name, member in members]
 
 
-def _judged_as(name: str, content: bytes, today: date) -> Judged:
-    try:
-        return Judged(name, judge_content(content, today))
-    except SocleError as error:
-        return refused(name, error)
-
-
-def _archived(content: bytes) -> Iterator[tuple[str, bytes]]:
+def _judge_archive(name: str, content: bytes, today: date) -> Iterator[Judged]:
+    """Each document of an XDM archive, its metadata compared with it."""
+    from socle.services.conformance.metadata import with_metadata  # reads headers: only where there are metadata
     from socle.standards.xdm.package import read_xdm
 
     for entry, document in read_xdm(content).documents:
-        yield f"!{entry.uri or entry.unique_id}", document
+        place = f"{name}!{entry.uri or entry.unique_id}"
+        try:
+            yield Judged(place, with_metadata(judge_content(document, today), document, entry))
+        except SocleError as error:
+            yield refused(place, error)
