@@ -120,15 +120,14 @@ class Index:
             return 0
         index_key = await self._rings.index_key(key)
         async with self._base.database.connection() as connection:
-            rows = await QUERIES["find_unread"].rows(
-                connection, patient_key=key, index_id=_index_id(index_key), unique_ids=current
-            )
-        wanted = [row["unique_id"] for row in rows[: self.most_unread]]
-        if wanted:
-            found = await self._dmp.read_to_index(key, wanted)
+            rows = await QUERIES["list_read"].rows(connection, patient_key=key, index_id=_index_id(index_key))
+        read = {row["unique_id"] for row in rows}
+        unread = [unique_id for unique_id in current if unique_id not in read]
+        if unread:
+            found = await self._dmp.read_to_index(key, unread[: self.most_unread])
             readings = {one.entry.unique_id: await asyncio.to_thread(_read, one) for one in found}
             await self._keep(key, index_key, readings)
-        return len(rows)
+        return len(unread)
 
     async def _keep(self, key: UUID, index_key: bytes, readings: dict[str, Reading]) -> None:
         """Keeps, sealed, what ``readings`` say, but for those of documents that went meanwhile."""
@@ -143,15 +142,16 @@ class Index:
             ring = await self._rings.ring(key, connection)
             kept = {unique_id: one for unique_id, one in readings.items() if unique_id in current}
             facts = {unique_id: one.facts for unique_id, one in kept.items()}
-            sealed = {}
-            for column, context, decoder in (
-                ("sealed", _RESULTS_CONTEXT, _RESULTS),
-                ("sealed_facts", _FACTS_CONTEXT, _FACTS),
+            sealed = {"sealed": row["sealed"], "sealed_facts": row["sealed_facts"]}
+            for column, context, decoder, states in (
+                ("sealed", _RESULTS_CONTEXT, _RESULTS, any(one.results for one in facts.values())),
+                ("sealed_facts", _FACTS_CONTEXT, _FACTS, any(one.profile for one in facts.values())),
             ):
-                content = await self._open(key, context, row[column], connection)
-                digest = decoder.decode(content) if content else decoder.type()
-                digest.add(facts)
-                sealed[column] = ring.seal(context, _pack(msgspec.msgpack.encode(digest)))
+                if states:
+                    content = await self._open(key, context, row[column], connection)
+                    digest = decoder.decode(content) if content else decoder.type()
+                    digest.add(facts)
+                    sealed[column] = ring.seal(context, _pack(msgspec.msgpack.encode(digest)))
             await QUERIES["put_digest"].execute(connection, patient_key=key, **sealed)
             await QUERIES["put_document"].execute_many(
                 connection,
