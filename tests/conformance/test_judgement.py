@@ -184,11 +184,12 @@ def test_a_report_escapes_what_the_document_says() -> None:
 
 def test_the_sender_is_told_in_a_sentence_what_a_verdict_found() -> None:
     verdict = judge(MINIMAL.encode(), own_rules(), TODAY)
-    assert verdict.remark.startswith("Conformité (LDL-SES 2022.01) : ")
-    assert "erreur(s)" in verdict.remark
-    assert ", ligne 2 : " in verdict.remark
+    assert verdict.remark.fr.startswith("Conformité (LDL-SES 2022.01) : ")
+    assert "erreur(s)" in verdict.remark.fr
+    assert ", ligne 2 : " in verdict.remark.fr
+    assert ", line 2: " in verdict.remark.en
 
 
 def test_a_verdict_without_findings_says_nothing() -> None:
     verdict = judge(MINIMAL.encode(), own_rules(), TODAY)
-    assert msgspec.structs.replace(verdict, findings=[]).remark == ""
+    assert msgspec.structs.replace(verdict, findings=[]).remark is None

@@ -33,6 +33,7 @@ from socle.services.dmp.domain import (
 )
 from socle.services.dmp.service import DmpService
 from socle.standards.errors import InvalidContent, SocleError, Text
+from socle.standards.xds.errors import text_of
 from socle.standards.xds.model import Association, AssociationType, Code, Folder, Status, Visibility
 
 APPROVED = DocumentFilter(statuses=(Status.APPROVED,))
@@ -366,9 +367,9 @@ async def test_the_verdict_of_the_conformance_engine_is_stored_told_and_may_refu
     ins, doctor = world.patient(), world.doctor()
     await dmp.open_record(world.operator(), ins)
     receipt = await dmp.submit(doctor, world.submission(ins, doctor, contents=(b"good",)))
-    assert "Conformité (CR 1) : 0 erreur(s), 1 avertissement(s) ; d'abord R-1, ligne 7 : Titre absent." in (
-        receipt.warnings
-    )
+    (warning,) = [text_of(one) for one in receipt.warnings if "Conform" in one.context]
+    assert warning.fr == "Conformité (CR 1) : 0 erreur(s), 1 avertissement(s) ; d'abord R-1, ligne 7 : Titre absent."
+    assert warning.en == "Conformance (CR 1): 0 error(s), 1 warning(s); first R-1, line 7: No title."
     assert (await refused(dmp.submit(doctor, world.submission(ins, doctor, contents=(b"bad",))))).code == (
         "ConformanceRefused"
     )

@@ -169,6 +169,7 @@ async def test_what_is_fed_to_a_record_opened_anew_is_readable_in_every_process(
         requests = [DocumentRequest(unique_id=first.documents[0].unique_id)]
         assert isinstance((await dmp.retrieve(doctor, requests, patient=ins))[0], Retrieved)
         await dmp.close_record(world.holder(ins), ins, destroy_now=True)
+        clock.move(timedelta(microseconds=1))
         await opened(doctor, ins=ins)
         for feeder in (other, dmp, other):
             again = world.submission(ins, doctor, title="Nouvelle lettre")

@@ -10,6 +10,7 @@ import hashlib
 import os
 import secrets
 from collections import OrderedDict
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -118,16 +119,20 @@ class KeyRings:
         self._masters = masters
         self._cache: OrderedDict[tuple[UUID, int], bytes] = OrderedDict()
         self._current: dict[UUID, int] = {}
+        self._lives: dict[UUID, datetime] = {}
 
-    async def ring(self, owner: UUID, connection: Connection | None = None) -> Ring:
+    async def ring(self, owner: UUID, connection: Connection | None = None, *, life: datetime | None = None) -> Ring:
         """The keys with which new content of ``owner`` is sealed, created at first use.
 
         With a ``connection`` they are read there and not remembered: another process may have destroyed the ring since,
         and a new one have begun. In a transaction they are created there too, so that it waits for no second
         connection, and what it seals commits with its key or not at all.
+
+        ``life`` (outside a transaction) is when what the keys protect began: keys remembered of the same life are good.
         """
         version = self._current.get(owner)
-        if connection is None and version is not None and (owner, version) in self._cache:
+        is_good = connection is None or (life is not None and self._lives.get(owner) == life)
+        if is_good and version is not None and (owner, version) in self._cache:
             key = self._cache[owner, version]
         elif connection is None:
             async with self._database.connection() as own:
@@ -138,6 +143,9 @@ class KeyRings:
             version, key = await self._find_or_add(connection, owner)
             if self._cache.get((owner, version), key) != key:
                 self._forget(owner)
+            if life is not None:
+                self._current[owner], self._lives[owner] = version, life
+                self._remember(owner, version, key)
         first = key if version == 1 else await self.find(owner, 1, connection)
         assert first is not None
         return Ring(owner, version, key, hashlib.blake2b(b"index", key=first, digest_size=32).digest())
@@ -200,6 +208,7 @@ class KeyRings:
 
     def _forget(self, owner: UUID) -> None:
         self._current.pop(owner, None)
+        self._lives.pop(owner, None)
         for key in [key for key in self._cache if key[0] == owner]:
             del self._cache[key]
 

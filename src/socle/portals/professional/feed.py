@@ -22,6 +22,7 @@ from socle.services.ins.service import InsService
 from socle.services.mssante.service import MssanteService
 from socle.standards.cda.datatypes import Concept
 from socle.standards.errors import SocleError
+from socle.standards.xds.errors import text_of as sentence_of
 from socle.standards.xds.model import Status, Visibility
 
 _LOINC: Final = "2.16.840.1.113883.6.1"
@@ -113,7 +114,9 @@ class FeedPages:
             where = f" ({error.location})" if error.location else ""
             return await self._page(request, visit, values, [("file", error.sentence(language) + where)])
         row = Row(receipt.objects.documents[0])
-        return render(request, "pro/fed.html", {"visit": visit, "row": row, "warnings": receipt.warnings})
+        return render(
+            request, "pro/fed.html", {"visit": visit, "row": row, "warnings": list(map(sentence_of, receipt.warnings))}
+        )
 
     async def _replaced(self, visit: Visit, logical_id: str) -> tuple[str, str]:
         if not logical_id:

@@ -153,16 +153,18 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return sum(finding.severity is severity for finding in self.findings)
 
     @property
-    def remark(self) -> str:
-        """One French sentence for whoever sent the document; empty when no finding is an error or a warning."""
+    def remark(self) -> Text | None:
+        """One sentence for whoever sent the document; none when no finding is an error or a warning."""
         errors, warnings = self.count(Severity.ERROR), self.count(Severity.WARNING)
         if not errors and not warnings:
-            return ""
+            return None
         first = max(self.findings, key=lambda finding: finding.severity.rank)
         judged = f"{self.document_type} {self.document_version}".strip()
-        return (
+        return Text(
             f"Conformité ({judged}) : {errors} erreur(s), {warnings} avertissement(s) ; d'abord {first.requirement}, "
-            f"ligne {first.line} : {first.message.fr}"
+            f"ligne {first.line} : {first.message.fr}",
+            f"Conformance ({judged}): {errors} error(s), {warnings} warning(s); first {first.requirement}, "
+            f"line {first.line}: {first.message.en}",
         )
 
 

@@ -33,6 +33,7 @@ from socle.services.dmp.rules import (
 from socle.services.dmp.store import StoredEntry
 from socle.services.dmp.submission import RELATING, REPLACING, Prepared, prepare_feed, with_visibility
 from socle.standards.errors import Forbidden, Text
+from socle.standards.xds.errors import Severity, XdsError, metadata_error
 from socle.standards.xds.model import (
     Association,
     DocumentEntry,
@@ -65,7 +66,7 @@ async def submit(
         prepared = msgspec.structs.replace(prepared, warnings=(*prepared.warnings, *remarks))
         async with ctx.base.database.connection() as connection:
             found = await _require_feedable(ctx, connection, attempt, actor, submission.submission_set)
-            ring = await ctx.base.objects.rings.ring(key, connection)
+            ring = await ctx.base.objects.rings.ring(key, connection, life=found.record.opened_at)
         addresses = await _put_contents(ctx, ring, prepared)
         async with ctx.base.database.transaction() as connection:
             if prepared.outside:
@@ -109,10 +110,10 @@ async def _prepare(ctx: DmpContext, submission: Submission, *, has_contents: boo
     return await off_loop(sum(map(len, submission.contents.values())), prepare)
 
 
-async def _judge(ctx: DmpContext, prepared: Prepared) -> tuple[dict[str, bytes], list[str]]:
+async def _judge(ctx: DmpContext, prepared: Prepared) -> tuple[dict[str, bytes], list[XdsError]]:
     """The verdict to store with each document, and what the sender is told of them."""
     verdicts: dict[str, bytes] = {}
-    remarks: list[str] = []
+    remarks: list[XdsError] = []
     if ctx.conformance is None:
         return verdicts, remarks
     for entry in prepared.documents:
@@ -121,7 +122,10 @@ async def _judge(ctx: DmpContext, prepared: Prepared) -> tuple[dict[str, bytes],
             verdict = await ctx.conformance(content, entry)
             if verdict is not None:
                 verdicts[entry.entry_uuid] = msgspec.json.encode(verdict)
-                remarks += [verdict.remark] if verdict.remark else []
+                if (remark := verdict.remark) is not None:
+                    place = f"{name_in_message(prepared, entry)}/Document"
+                    told = metadata_error(remark.fr, remark.en, place, "InvalidDocumentContent")
+                    remarks.append(msgspec.structs.replace(told, severity=Severity.WARNING))
     return verdicts, remarks
 
 
@@ -238,6 +242,14 @@ async def _find_targets(connection: Connection, visit: Visit, prepared: Prepared
             f"{uuid} is not an object of this record.",
             location=uuid,
         )
+    for link in prepared.associations:
+        if link.type in RELATING and link.target not in targets and link.target in prepared.outside:
+            raise invalid(
+                "XDSObjectTypeError",
+                f"{link.target} n'est pas un document : rien d'autre ne se remplace, se complète ni se transforme.",
+                f"{link.target} is no document: nothing else is replaced, added to or transformed.",
+                location=link.target,
+            )
     return targets
 
 

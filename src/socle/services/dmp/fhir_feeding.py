@@ -8,15 +8,17 @@ from __future__ import annotations
 import uuid
 
 import msgspec
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
 from socle.platform.actor import Actor
 from socle.platform.clock import to_dtm
 from socle.platform.fhir import prefers, read_resource, refuse_conditional_headers, respond
+from socle.platform.web import language_of
 from socle.services.dmp.domain import Door, SubmissionReceipt
 from socle.services.dmp.fhir_context import FhirContext, etag_of
-from socle.services.dmp.fhir_places import relocated
+from socle.services.dmp.fhir_places import place_of, relocated
 from socle.standards.errors import SocleError
 from socle.standards.fhir.outcome import warnings
 from socle.standards.fhir.pdsm.documents import binary_id, fhir_id
@@ -35,6 +37,7 @@ from socle.standards.fhir.resources import (
     BundleEntryResponse,
     DocumentReference,
     ListResource,
+    OperationOutcome,
 )
 from socle.standards.xds.model import Submission
 
@@ -47,7 +50,8 @@ async def transaction(door: FhirContext, request: Request) -> Response:
     found = await door.find(actor, targets)
     submission = submission_of(bundle, found, new_oid)
     receipt = await _submit(door, actor, submission, "ITI-65")
-    return await respond(request, _transaction_response(door, bundle, receipt))
+    outcome = _remarks(request, submission, receipt) if receipt.warnings else None
+    return await respond(request, _transaction_response(door, bundle, receipt, outcome))
 
 
 async def _submit(door: FhirContext, actor: Actor, submission: Submission, transaction: str) -> SubmissionReceipt:
@@ -58,12 +62,20 @@ async def _submit(door: FhirContext, actor: Actor, submission: Submission, trans
         raise relocated(error, submission, resources_of(submission)) from error
 
 
-def _transaction_response(door: FhirContext, bundle: Bundle, receipt: SubmissionReceipt) -> Bundle:
+def _remarks(request: Request, submission: Submission, receipt: SubmissionReceipt) -> OperationOutcome:
+    """What the submitter is told of what was accepted, at its place in the message."""
+    at = resources_of(submission)
+    told = [replace(one, location=place_of(one.location, submission, at)) for one in receipt.warnings]
+    return warnings(told, language_of(request))
+
+
+def _transaction_response(
+    door: FhirContext, bundle: Bundle, receipt: SubmissionReceipt, outcome: OperationOutcome | None
+) -> Bundle:
     entries = []
     objects = receipt.objects
     documents = {entry.entry_uuid: entry for entry in objects.documents}
     contents = {_content_url(entry): place for place, entry in enumerate(bundle.entry)}
-    outcome = warnings(receipt.warnings) if receipt.warnings else None
     registered_at = to_instant(to_dtm(door.base.clock()))
     for place, entry in enumerate(bundle.entry):
         request, resource = entry.request, entry.resource
@@ -112,7 +124,7 @@ async def publish(door: FhirContext, request: Request) -> Response:
         case "minimal":
             return Response(status_code=201, headers=headers)
         case "operationoutcome":
-            return await respond(request, warnings(receipt.warnings), 201, headers)
+            return await respond(request, _remarks(request, submission, receipt), 201, headers)
     shown = door.document(entry, receipt.objects.associations)
     assert shown.meta is not None
     meta = msgspec.structs.replace(shown.meta, last_updated=to_instant(to_dtm(door.base.clock())))

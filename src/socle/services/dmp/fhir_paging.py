@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from socle.platform.actor import Actor
 from socle.platform.fhir import page_url, prefers, query_pairs, respond, self_url
+from socle.platform.web import language_of
 from socle.services.dmp.domain import Door, FoundPage, Page, PatientQuery
 from socle.services.dmp.fhir_context import FhirContext
 from socle.services.dmp.fhir_search import DOCUMENT_PARAMETERS, REFERENCE_ELEMENTS, SORTS, PagePlace
@@ -16,6 +17,7 @@ from socle.standards.fhir.bundle import searchset
 from socle.standards.fhir.outcome import warnings
 from socle.standards.fhir.resources import AnyResource
 from socle.standards.fhir.search import Parameter, parse_query
+from socle.standards.xds.errors import metadata_error
 from socle.standards.xds.model import RegistryObjects
 
 
@@ -56,12 +58,15 @@ async def respond_page(
     if page.next:
         cursor = await door.cursors.seal(actor.id, PagePlace(place.search, page.next))
         next_url = page_url(door.url, resource_type, cursor)
-    ignored = [f"Paramètre ignoré / parameter ignored: {name}" for name in place.search.ignored]
+    ignored = [
+        metadata_error(f"Paramètre ignoré : {name}.", f"Parameter ignored: {name}.", name, "FHIRNotSupported")
+        for name in place.search.ignored
+    ]
     bundle = searchset(
         resources,
         total=page.total,
         self_url=self_url(request, door.url, resource_type),
         next_url=next_url,
-        outcome=warnings(ignored, "not-supported") if ignored else None,
+        outcome=warnings(ignored, language_of(request)) if ignored else None,
     )
     return await respond(request, bundle, size_bytes=2048 * len(resources))

@@ -39,7 +39,7 @@ from socle.standards.soap import Message, fault_of, read_message, write_fault, w
 from socle.standards.soap.envelope import content_id_of
 from socle.standards.soap.fault import http_status_of
 from socle.standards.soap.names import WSA, XOP
-from socle.standards.xds.errors import CODES, Severity, XdsError, errors_of
+from socle.standards.xds.errors import CODES, XdsError, errors_of
 from socle.standards.xds.messages import (
     RetrievedDocument,
     read_provide_request,
@@ -177,7 +177,6 @@ class SoapDoor:
     async def submit_objects(self, actor: Actor, message: Message) -> _Answer:
         """ITI-57, or ITI-42 when its action says so."""
         is_register = message.action == Action.REGISTER
-        warnings: tuple[str, ...] = ()
         errors: tuple[XdsError, ...] = ()
         try:
             submission = read_submit_request(message.body)
@@ -185,15 +184,14 @@ class SoapDoor:
                 receipt = await self._dmp.submit(actor, submission, transaction="ITI-42")
             else:
                 receipt = await self._dmp.update(actor, submission)
-            warnings = receipt.warnings
+            errors = receipt.warnings
         except SocleError as error:
             errors = _told(error, is_repository=False)
         action = Action.REGISTER if is_register else Action.UPDATE
-        return _Answer(write_response(response_for([*errors, *_warn(warnings)])), action.response)
+        return _Answer(write_response(response_for(errors)), action.response)
 
     async def provide(self, actor: Actor, message: Message) -> _Answer:
         """ITI-41."""
-        warnings: tuple[str, ...] = ()
         errors: tuple[XdsError, ...] = ()
         try:
             submission = await off_loop(
@@ -201,10 +199,10 @@ class SoapDoor:
             )
             if self._settings.submission_signature == "required":
                 require_signature(submission)
-            warnings = (await self._dmp.submit(actor, submission)).warnings
+            errors = (await self._dmp.submit(actor, submission)).warnings
         except SocleError as error:
             errors = _told(error, is_repository=True)
-        body = write_response(response_for([*errors, *_warn(warnings)]))
+        body = write_response(response_for(errors))
         return _Answer(body, Action.PROVIDE_AND_REGISTER.response)
 
     async def retrieve(self, actor: Actor, message: Message) -> _Answer:
@@ -305,10 +303,6 @@ def _told(error: SocleError, *, is_repository: bool) -> tuple[XdsError, ...]:
         replace(one, location=one.location or place)
         for one in errors_of(error, "XDSRepositoryError" if is_repository else "XDSRegistryError")
     )
-
-
-def _warn(warnings: tuple[str, ...]) -> list[XdsError]:
-    return [XdsError(code="InvalidDocumentContent", context=warning, severity=Severity.WARNING) for warning in warnings]
 
 
 def _inline(body: etree._Element, attachments: dict[str, tuple[str, bytes]]) -> None:

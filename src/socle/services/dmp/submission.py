@@ -19,6 +19,7 @@ from socle.standards.cda.document import open_document
 from socle.standards.cda.metadata import Severity, check_metadata, sha1_of, visibility_code
 from socle.standards.errors import Text
 from socle.standards.xds.errors import InvalidMetadata, XdsError
+from socle.standards.xds.errors import Severity as XdsSeverity
 from socle.standards.xds.model import (
     Association,
     AssociationType,
@@ -29,7 +30,7 @@ from socle.standards.xds.model import (
     SubmissionSet,
     Visibility,
 )
-from socle.standards.xds.validation import validate_submission
+from socle.standards.xds.validation import CDA_MEDIA_TYPES, STYLESHEET, dtm_to_second, validate_submission
 from socle.standards.xml import parse
 
 A = AssociationType
@@ -41,7 +42,9 @@ _SUBMITTED: Final = RELATING | {A.HAS_MEMBER, A.SIGNS}
 _UPDATING: Final = frozenset({A.HAS_MEMBER, A.UPDATE_AVAILABILITY})
 #: Codes under which a CDA says that it is not to be shared.
 _RESTRICTED: Final = frozenset({"R", "V"})
-_XML_TYPES: Final = frozenset({"text/xml", "application/xml", "application/hl7-v3+xml"})
+#: Under which a document may be a CDA, whose header is then compared.
+_XML_TYPES: Final = CDA_MEDIA_TYPES | {STYLESHEET}
+_SEVERITIES: Final = {Severity.REFUSAL: XdsSeverity.ERROR, Severity.WARNING: XdsSeverity.WARNING}
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +57,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     contents: Mapping[str, bytes]
     ids: dict[str, str]
     outside: frozenset[str]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[XdsError, ...] = ()
 
 
 def prepare_feed(
@@ -65,13 +68,19 @@ def prepare_feed(
     Raises ``InvalidMetadata`` with every broken rule, ``InvalidContent`` with the first that concerns one document.
     """
     if not (submission.documents or submission.folders or submission.associations):
-        raise invalid("XDSRegistryMetadataError", "Le lot de soumission est vide.", "The submission set is empty.")
+        raise invalid(
+            "XDSRegistryMetadataError",
+            "Le lot de soumission est vide.",
+            "The submission set is empty.",
+            location=submission.submission_set.entry_uuid,
+            remedy=Text("Joignez-y un document au moins.", "Put one document at least in it."),
+        )
     _check_kinds(submission, _SUBMITTED)
     if errors := validate_submission(submission, with_contents=has_contents):
         raise InvalidMetadata(errors)
     ids = _assign_ids(submission)
     contents = {ids[name]: content for name, content in submission.contents.items()}
-    warnings: list[str] = []
+    warnings: list[XdsError] = []
     documents = []
     for entry in submission.documents:
         _check_confidentiality(entry)
@@ -83,7 +92,14 @@ def prepare_feed(
             warnings += _compare_with_cda(entry, content, read)
         uuid = ids[entry.entry_uuid]
         documents.append(
-            msgspec.structs.replace(entry, entry_uuid=uuid, logical_id=uuid, version=1, status=Status.APPROVED)
+            msgspec.structs.replace(
+                entry,
+                entry_uuid=uuid,
+                logical_id=uuid,
+                version=1,
+                status=Status.APPROVED,
+                creation_time=dtm_to_second(entry.creation_time),
+            )
         )
     return _resolved(submission, ids, tuple(documents), contents, tuple(warnings))
 
@@ -177,24 +193,29 @@ def _measured(entry: DocumentEntry, content: bytes, repository: str) -> Document
     return msgspec.structs.replace(entry, hash=digest, size=len(content), repository_unique_id=repository)
 
 
-def _compare_with_cda(entry: DocumentEntry, content: bytes, read: Callable[[bytes], etree._Element]) -> list[str]:
+def _compare_with_cda(entry: DocumentEntry, content: bytes, read: Callable[[bytes], etree._Element]) -> list[XdsError]:
+    """What differs from the header without being refused for it. Raises ``InvalidMetadata`` with what is refused."""
     if entry.mime_type not in _XML_TYPES or is_signature(entry):
         return []
     # Hash and size were compared already, by ``_measured``: a silent entry is not compared again.
     unmeasured = msgspec.structs.replace(entry, hash="", size=None)
     found = check_metadata(unmeasured, content, document=open_document(read(content)))
-    errors = [
-        XdsError(
-            code=one.code,
-            context=f"{one.reason.fr} / {one.reason.en}",
-            location=f"{entry.entry_uuid}/{one.attribute} ({one.location})",
-        )
-        for one in found
-        if one.severity is Severity.REFUSAL
-    ]
-    if errors:
-        raise InvalidMetadata(errors)
-    return [f"{one.attribute}: {one.reason.fr} ({one.location})" for one in found]
+    told = {
+        severity: [
+            XdsError(
+                code=one.code,
+                context=f"{one.attribute} : {one.reason.fr} / {one.attribute}: {one.reason.en}",
+                location=f"{entry.entry_uuid}/{one.attribute} ({one.location})",
+                severity=xds_severity,
+            )
+            for one in found
+            if one.severity is severity
+        ]
+        for severity, xds_severity in _SEVERITIES.items()
+    }
+    if told[Severity.REFUSAL]:
+        raise InvalidMetadata(told[Severity.REFUSAL])
+    return told[Severity.WARNING]
 
 
 def _assign_ids(submission: Submission, *, fresh: bool = False) -> dict[str, str]:
@@ -216,7 +237,7 @@ def _resolved(
     ids: dict[str, str],
     documents: tuple[DocumentEntry, ...],
     contents: dict[str, bytes],
-    warnings: tuple[str, ...],
+    warnings: tuple[XdsError, ...],
 ) -> Prepared:
     set_uuid = ids[submission.submission_set.entry_uuid]
     associations = [

@@ -18,6 +18,7 @@ from socle.standards.cda.header import Header, read_header
 from socle.standards.cda.mapping import FACILITY, SETTING, sha1_of
 from socle.standards.ids.oids import NON_PROFESSIONAL_PRODUCER
 from socle.standards.xds.model import (
+    VISIBILITY_SYSTEM,
     Association,
     AssociationType,
     Author,
@@ -41,7 +42,6 @@ __all__ = [
 
 _T = TypeVar("_T")
 
-_VISIBILITY_SYSTEM: Final = "1.2.250.1.213.1.1.4.13"
 _VISIBILITY_LABELS: Final = {
     Visibility.MASQUE_PS: "Masqué aux professionnels de santé",
     Visibility.INVISIBLE_PATIENT: "Non visible par le patient",
@@ -110,7 +110,7 @@ def document_entry_of(
 
 def visibility_code(visibility: Visibility) -> Code:
     """The confidentiality code that hides a document from somebody."""
-    return Code(visibility.value, _VISIBILITY_SYSTEM, _VISIBILITY_LABELS[visibility])
+    return Code(visibility.value, VISIBILITY_SYSTEM, _VISIBILITY_LABELS[visibility])
 
 
 def submission_for(

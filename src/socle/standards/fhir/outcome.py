@@ -6,7 +6,7 @@ Source: FHIR R4 OperationOutcome; MHD 4.2 error mapping; fact sheet dmp-exchange
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 from socle.standards.errors import (
     Conflict,
@@ -22,7 +22,7 @@ from socle.standards.errors import (
 )
 from socle.standards.fhir.resources import IssueTypeCode, OperationOutcome, OperationOutcomeIssue
 from socle.standards.fhir.types import CodeableConcept, Coding, Element, Extension
-from socle.standards.xds.errors import InvalidMetadata, text_of
+from socle.standards.xds.errors import InvalidMetadata, XdsError, text_of
 
 #: Error codes are URIs or the codes of XDS and of the DMP, in the system that the guide's examples use.
 ERROR_SYSTEM: Final = "urn:ietf:rfc:3986"
@@ -83,12 +83,18 @@ def outcome_of(error: SocleError, language: str = "fr") -> OperationOutcome:
 
 
 def _issue(
-    kind: IssueTypeCode, code: str, reason: Text, language: str, location: str, diagnostics: str
+    kind: IssueTypeCode,
+    code: str,
+    reason: Text,
+    language: str,
+    location: str,
+    diagnostics: str,
+    severity: Literal["error", "warning"] = "error",
 ) -> OperationOutcomeIssue:
     """One error. A place that is no FHIRPath – a line of the body, a place in the CDA – goes to the diagnostics."""
     expression, _, elsewhere = ("", "", location) if location.startswith("line ") else location.partition(" ")
     return OperationOutcomeIssue(
-        severity="error",
+        severity=severity,
         code=kind,
         details=_details(code, reason, language),
         diagnostics=" ".join(filter(None, (elsewhere, diagnostics))) or None,
@@ -103,17 +109,18 @@ def issue_type(error: SocleError) -> IssueTypeCode:
     return next((code for kind, code in _BY_CLASS if isinstance(error, kind)), "exception")
 
 
-def warnings(sentences: Sequence[str], code: IssueTypeCode = "informational") -> OperationOutcome:
-    """What was accepted but is not as it should be; when there is nothing, one issue says so."""
-    if not sentences:
+def warnings(errors: Sequence[XdsError], language: str = "fr") -> OperationOutcome:
+    """What was accepted but is not as it should be, in ``language``; when there is nothing, one issue says so."""
+    if not errors:
         done = CodeableConcept(text="Accepté sans remarque. / Accepted without remarks.")
         return OperationOutcome(
             issue=(OperationOutcomeIssue(severity="information", code="informational", details=done),)
         )
     issues = [
-        OperationOutcomeIssue(severity="warning", code=code, details=CodeableConcept(text=text)) for text in sentences
+        _issue(_BY_CODE.get(one.code, "informational"), one.code, text_of(one), language, one.location, "", "warning")
+        for one in errors
     ]
-    return OperationOutcome(issue=tuple(issues))
+    return OperationOutcome(language="en" if language == "en" else "fr-FR", issue=tuple(issues))
 
 
 def _details(code: str, reason: Text, language: str) -> CodeableConcept:

@@ -20,12 +20,12 @@ from socle.standards.saml.vihf import (
     OID_PURPOSE,
     OID_SECTOR,
     OID_SYSTEM_ROLE,
-    OID_VISIBILITY,
     PURPOSE_LABELS,
     SECRET_SESSION,
     Vihf,
 )
 from socle.standards.soap.names import WSSE
+from socle.standards.xds.model import VISIBILITY_SYSTEM
 
 _NSMAP: Final = {"saml": SAML, "xsi": XSI, "ds": DS}
 
@@ -81,7 +81,7 @@ def write_vihf(vihf: Vihf) -> etree._Element:
     purpose = _coded(statement, names.PURPOSE, "PurposeOfUse", vihf.purpose, OID_PURPOSE, PURPOSE_LABELS[vihf.purpose])
     purpose.set("codeSystemName", "mode acces VIHF 1.0")
     if vihf.is_secret:
-        _text(statement, names.CONFIDENTIALITY, f"{SECRET_SESSION}^{OID_VISIBILITY}")
+        _text(statement, names.CONFIDENTIALITY, f"{SECRET_SESSION}^{VISIBILITY_SYSTEM}")
     for name, value in (
         (names.SOFTWARE, vihf.software),
         (names.SOFTWARE_VERSION, vihf.software_version),

@@ -22,7 +22,6 @@ OID_KNOW_HOW: Final = "1.2.250.1.71.4.2.5"
 OID_PHARMACIST_SECTION: Final = "1.2.250.1.71.4.2.6"
 OID_SECTOR: Final = "1.2.250.1.71.4.2.4"
 OID_PURPOSE: Final = "1.2.250.1.213.1.1.4.248"
-OID_VISIBILITY: Final = "1.2.250.1.213.1.1.4.13"
 OID_SYSTEM_ROLE: Final = "1.2.250.1.213.1.1.4.6"
 #: Value of the confidentiality attribute in a « connexion secrète ».
 SECRET_SESSION: Final = "INVISIBLE_REPRESENTANTS_LEGAUX"  # noqa: S105

@@ -39,7 +39,14 @@ from socle.standards.xades.names import (
     canonicalize,
     canonicalize_document,
 )
-from socle.standards.xds.model import Association, AssociationType, Code, DocumentEntry, Submission
+from socle.standards.xds.model import (
+    VISIBILITY_SYSTEM,
+    Association,
+    AssociationType,
+    Code,
+    DocumentEntry,
+    Submission,
+)
 from socle.standards.xml import parse
 
 _METHODS: Final = {
@@ -48,8 +55,8 @@ _METHODS: Final = {
 }
 _CONFIDENTIALITY: Final = (
     Code("N", "2.16.840.1.113883.5.25", "Normal"),
-    Code("MASQUE_PS", "1.2.250.1.213.1.1.4.13", "Masqué aux professionnels de santé"),
-    Code("INVISIBLE_PATIENT", "1.2.250.1.213.1.1.4.13", "Non visible par le patient"),
+    Code("MASQUE_PS", VISIBILITY_SYSTEM, "Masqué aux professionnels de santé"),
+    Code("INVISIBLE_PATIENT", VISIBILITY_SYSTEM, "Non visible par le patient"),
 )
 SIGNATURE_ID: Final = "Signature01"
 

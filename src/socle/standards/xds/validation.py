@@ -94,6 +94,15 @@ def dtm_floor(dtm: str) -> str:
     return dtm + "00000101000000"[len(dtm) :] if dtm else ""
 
 
+def dtm_to_second(dtm: str) -> str:
+    """``dtm`` as it is to the day, else to the second: FHIR has no moment to the hour or to the minute.
+
+    >>> dtm_to_second("20260302"), dtm_to_second("202603020815")
+    ('20260302', '20260302081500')
+    """
+    return dtm if len(dtm) <= len("YYYYMMDD") else dtm_floor(dtm)
+
+
 def _check_identifiers(submission: Submission) -> Iterator[XdsError]:
     ids = Counter(
         [

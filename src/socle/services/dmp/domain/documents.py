@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from socle.standards.xds.errors import XdsError
 from socle.standards.xds.model import DocumentEntry, RegistryObjects, Visibility
 
 
@@ -15,8 +16,8 @@ class SubmissionReceipt(msgspec.Struct, frozen=True, kw_only=True):
     submission_set_uuid: str
     objects: RegistryObjects
     ids: dict[str, str]
-    #: Sentences for the submitter on what was accepted but is not as it should be.
-    warnings: tuple[str, ...] = ()
+    #: What was accepted but is not as it should be, with its place in the message.
+    warnings: tuple[XdsError, ...] = ()
 
 
 class DocumentRequest(msgspec.Struct, frozen=True, kw_only=True):
