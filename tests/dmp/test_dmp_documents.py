@@ -475,3 +475,15 @@ async def test_a_page_that_nobody_gave_is_refused(dmp, world, opened):
     query = FindDocuments(patient=ins, filter=APPROVED)
     for after in ("x", "é", "AAAA", "W10", "\x00"):
         assert (await refused(dmp.search(doctor, query, Page(after=after)))).code == "InvalidPage"
+
+
+async def test_nothing_but_a_document_is_replaced_or_added_to(dmp, world, opened):
+    doctor = world.doctor()
+    ins = await opened(doctor)
+    folder = Folder(entry_uuid="Folder1", unique_id=world.oid(), patient_id=ins, codes=(Code("F", "1.2.3"),))
+    receipt = await dmp.submit(doctor, world.submission(ins, doctor, folders=(folder,)))
+    (stored,) = receipt.objects.folders
+    for kind in (AssociationType.REPLACES, AssociationType.APPENDS, AssociationType.TRANSFORMS):
+        links = ((kind, "Document01", stored.entry_uuid),)
+        error = await refused(dmp.submit(doctor, world.submission(ins, doctor, links=links)))
+        assert (error.code, error.location) == ("XDSObjectTypeError", stored.entry_uuid)
