@@ -41,6 +41,8 @@ JOBS = {
     "send_notices": "says what kind of thing happened to whoever may read it, and nothing else",
     "read_to_index": "traced under the base's name",
     "destroy_with_record": "registers what else goes; returns nothing",
+    "hold_record": "locks, and tells nothing but that the record lives",
+    "move_with_record": "registers what else moves; returns nothing",
     "list_to_index": "uniqueIds alone, for the base's own index",
     "stamp_to_index": "a number of documents and a hash",
     "stored_contents": "addresses and hashes alone",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -11,7 +12,10 @@ from socle.platform.base import open_base
 from socle.platform.patient_key import patient_key
 from socle.services.dmp.domain import DocumentChange, DocumentFilter, DocumentRequest, RecordState, Retrieved
 from socle.services.dmp.service import DmpService
+from socle.services.ins.domain import Merge
+from socle.services.reading.domain import ProfileKind
 from socle.services.reading.service import ReadingService
+from socle.standards.errors import SocleError
 from socle.standards.xds.model import AssociationType, Status, Visibility
 
 CURRENT = DocumentFilter(statuses=(Status.APPROVED, Status.ARCHIVED))
@@ -184,3 +188,38 @@ async def test_what_is_fed_to_a_record_opened_anew_is_readable_in_every_process(
             assert await titles(reader, doctor, ins, "lettre") == ["Nouvelle lettre"] * 3
     finally:
         await elsewhere.database.close()
+
+
+async def test_what_a_citizen_wrote_follows_a_merge_and_comes_back(reading, dmp, world, opened):
+    absorbed, survivor = await opened(), await opened()
+
+    async def written(ins) -> list[str]:
+        profile = await reading.profile(world.holder(ins), ins)
+        return sorted(line.name for lines in profile.values() for line in lines)
+
+    for ins, name in ((absorbed, "Pénicilline"), (survivor, "Pollen")):
+        await reading.write_line(world.holder(ins), ins, reading.new_line(ProfileKind.ALLERGY, name=name))
+    request = Merge(id=uuid4(), survivor=survivor, absorbed=absorbed)
+    await dmp.merge_records(request)
+    assert await written(survivor) == ["Pollen", "Pénicilline"]
+    later = reading.new_line(ProfileKind.ALLERGY, name="Iode")
+    await reading.write_line(world.holder(survivor), survivor, later)
+    await dmp.unmerge_records(request)
+    assert await written(survivor) == ["Iode", "Pollen"]
+    assert await written(absorbed) == ["Pénicilline"]
+
+
+async def test_nothing_is_written_in_a_record_that_is_being_destroyed(reading, dmp, world, opened, base):
+    ins = await opened()
+    line = reading.new_line(ProfileKind.ALLERGY, name="Pollen")
+    destroyed, written = await asyncio.gather(
+        dmp.close_record(world.holder(ins), ins, destroy_now=True),
+        reading.write_line(world.holder(ins), ins, line),
+        return_exceptions=True,
+    )
+    assert not isinstance(destroyed, Exception)
+    assert written is None or isinstance(written, SocleError)
+    async with base.database.connection() as connection:
+        for table in ("reading_citizen_line", "key_ring"):
+            left = await connection.fetchval(f"SELECT count(*) FROM {table} WHERE patient_key = $1", patient_key(ins))
+            assert left == 0, table

@@ -9,7 +9,7 @@ appends to the same chain last, and then looks whether the version is still the 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 from typing import Final, Protocol
@@ -69,6 +69,10 @@ _GATHERING: Final = timedelta(minutes=1)
 
 #: Deletes what another service holds of a record, in the transaction that destroys it.
 Forget = Callable[[Connection, UUID], Awaitable[None]]
+
+#: Moves what another service holds of a record to another record, all or what is named, in the transaction that moves
+#: the documents; returns the names of what it moved.
+Move = Callable[[Connection, UUID, UUID, Collection[str] | None], Awaitable[list[str]]]
 
 
 class SendNotices(msgspec.Struct, frozen=True):
@@ -131,6 +135,7 @@ class DmpContext:
         self.check_signature = check_signature
         self.send = send
         self.destroyed_with: list[Forget] = []
+        self.moved_with: list[Move] = []
         centres = frozenset(filter(None, base.settings.dmp_regulation_centres.split(",")))
         self.policy = Policy(load_matrix(base.settings.dmp_matrix), centres)
 

@@ -47,6 +47,8 @@ async def merge(ctx: DmpContext, request: Merge) -> int:
         await _trace(ctx, connection, (source, target), "dmp.merge", request)
         copied |= await _copy_contents(ctx, source, target, copied.keys(), connection)
         moved = await _move(connection, source, request.survivor, copied, None)
+        for move in ctx.moved_with:
+            moved += await move(connection, source, target, None)
         await notice_store.delete_contacts(connection, source)
         await record_store.QUERIES["copy_blocks"].execute(connection, patient_key=source, target=target)
         await record_store.QUERIES["mark_merged"].execute(connection, patient_key=source, target=target)
@@ -68,6 +70,8 @@ async def unmerge(ctx: DmpContext, request: Merge) -> int:
         await _trace(ctx, connection, (source, target), "dmp.unmerge", request)
         copied = await _copy_contents(ctx, source, target, (), connection, names)
         await _move(connection, source, request.absorbed, copied, names)
+        for move in ctx.moved_with:
+            await move(connection, source, target, names)
         opened = msgspec.structs.replace(
             absorbed,
             state=RecordState.ACTIVE,

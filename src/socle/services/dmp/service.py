@@ -32,7 +32,7 @@ from socle.services.dmp import (
     traces,
     upkeep,
 )
-from socle.services.dmp.context import Conformance, DmpContext, Forget, Identities, SendNotices, SignatureCheck
+from socle.services.dmp.context import Conformance, DmpContext, Forget, Identities, Move, SendNotices, SignatureCheck
 from socle.services.dmp.domain import (
     FIRST_PAGE,
     AccessLine,
@@ -233,6 +233,10 @@ class DmpService:
     async def destroy_record(self, key: UUID) -> bool:
         """Destroys a closed record whose time of keeping is over; ``False`` if there is none such."""
         return await lifecycle.destroy(self.context, key)
+
+    def move_with_record(self, move: Move) -> None:
+        """From now on the merge of two records, and its undoing, also do ``move``, in the same transaction."""
+        self.context.moved_with.append(move)
 
     def destroy_with_record(self, forget: Forget) -> None:
         """From now on a record's destruction also does ``forget``, in the same transaction."""
@@ -442,6 +446,10 @@ class DmpService:
         await notices.forget_contact(self.context, actor, ins, door)
 
     # --- for other services ---
+
+    async def hold_record(self, connection: Connection, key: UUID) -> None:
+        """Keeps a record from being closed, merged or destroyed until the transaction ends. Raises if it was."""
+        await upkeep.hold_record(self.context, connection, key)
 
     async def list_to_index(self, connection: Connection, key: UUID) -> list[str]:
         """What there is to ``read_to_index`` of one patient: uniqueIds, newest first, whoever may see them."""

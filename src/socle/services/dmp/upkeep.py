@@ -16,8 +16,9 @@ from socle.platform.audit import Action, AuditEvent, Subject
 from socle.platform.database import Connection
 from socle.platform.objects import DamagedObject
 from socle.services.dmp import store
-from socle.services.dmp.context import DmpContext
-from socle.services.dmp.domain import Retrieved, StoredContent
+from socle.services.dmp.context import Attempt, DmpContext
+from socle.services.dmp.domain import RecordState, Retrieved, StoredContent
+from socle.services.dmp.errors import refusal
 from socle.services.dmp.lifecycle import BASE_ACTOR
 
 _BATCH: Final = 1000
@@ -36,6 +37,13 @@ async def stamp_to_index(connection: Connection, key: UUID) -> str:
     row = await store.QUERIES["stamp_to_index"].row(connection, patient_key=key)
     assert row is not None
     return str(row["stamp"])
+
+
+async def hold_record(ctx: DmpContext, connection: Connection, key: UUID) -> None:
+    """Locks the record in the caller's transaction. Raises the refusal of an unknown record if it is not open."""
+    found = await ctx.look(connection, Attempt(), BASE_ACTOR, key, for_change=True)
+    if found is None or found.record.state is not RecordState.ACTIVE:
+        raise refusal("record-unknown")
 
 
 async def read_to_index(ctx: DmpContext, key: UUID, unique_ids: Sequence[str]) -> list[Retrieved]:

@@ -60,7 +60,7 @@ DELETE FROM reading_citizen_line WHERE patient_key = :patient_key AND id = :id;
 
 -- name: list_lines
 -- All lines of the citizen.
-SELECT id, sealed FROM reading_citizen_line WHERE patient_key = :patient_key ORDER BY at;
+SELECT id, sealed, at FROM reading_citizen_line WHERE patient_key = :patient_key ORDER BY at;
 
 -- name: delete_documents
 -- Forgets the words of a patient's documents.

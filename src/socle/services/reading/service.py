@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -39,6 +39,7 @@ class ReadingService:
         self._dmp = dmp
         self._index = Index(base, dmp)
         dmp.destroy_with_record(self._forget)
+        dmp.move_with_record(self._move)
 
     async def search(
         self,
@@ -80,8 +81,10 @@ class ReadingService:
     async def write_line(self, actor: Actor, ins: Ins, line: CitizenLine) -> None:
         """Keeps a line that the citizen (or who acts for them) wrote. Raises ``Forbidden`` for anybody else."""
         key = await self._own_key(actor, ins)
-        sealed = await self._base.objects.rings.seal(key, b"citizen-line" + line.id.bytes, msgspec.msgpack.encode(line))
         async with self._base.database.transaction() as connection:
+            await self._dmp.hold_record(connection, key)
+            ring = await self._base.objects.rings.ring(key, connection)
+            sealed = ring.seal(_line_context(line.id), msgspec.msgpack.encode(line))
             await QUERIES["put_line"].execute(
                 connection, patient_key=key, id=line.id, sealed=sealed, at=self._base.clock()
             )
@@ -120,10 +123,28 @@ class ReadingService:
                 # What was sealed by a key that was destroyed is gone: the record was destroyed and opened anew.
                 with contextlib.suppress(Unreadable):
                     opened = await self._base.objects.rings.open(
-                        key, b"citizen-line" + row["id"].bytes, row["sealed"], connection
+                        key, _line_context(row["id"]), row["sealed"], connection
                     )
                     lines.append(msgspec.msgpack.decode(opened, type=CitizenLine))
         return lines
+
+    async def _move(
+        self, connection: Connection, source: UUID, target: UUID, names: Collection[str] | None
+    ) -> list[str]:
+        """Seals the lines of one record under the keys of another; what documents say is read there anew."""
+        ring = await self._base.objects.rings.ring(target, connection)
+        moved = []
+        for row in await QUERIES["list_lines"].rows(connection, patient_key=source):
+            line_id, context = row["id"], _line_context(row["id"])
+            if names is not None and str(line_id) not in names:
+                continue
+            with contextlib.suppress(Unreadable):
+                opened = await self._base.objects.rings.open(source, context, row["sealed"], connection)
+                values = {"sealed": ring.seal(context, opened), "at": row["at"]}
+                await QUERIES["put_line"].execute(connection, patient_key=target, id=line_id, **values)
+                await QUERIES["delete_line"].execute(connection, patient_key=source, id=line_id)
+                moved.append(str(line_id))
+        return moved
 
     async def _forget(self, connection: Connection, key: UUID) -> None:
         await self._index.forget(connection, key)
@@ -141,6 +162,10 @@ class ReadingService:
         # The DMP refuses those whose mandate ended.
         await self._dmp.record_status(actor, ins, door=Door.PORTAL)
         return patient_key(ins)
+
+
+def _line_context(line_id: UUID) -> bytes:
+    return b"citizen-line" + line_id.bytes
 
 
 def _hits(entries: Iterable[DocumentEntry], texts: Mapping[str, str], wanted: frozenset[str]) -> tuple[Hit, ...]:
