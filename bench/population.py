@@ -15,6 +15,7 @@ import asyncpg
 import msgspec
 
 from socle.platform.base import open_base
+from socle.platform.database import Connection
 from socle.platform.embedded import EmbeddedPostgres
 from socle.platform.patient_key import patient_key
 from socle.platform.settings import Settings
@@ -89,7 +90,7 @@ def _copied(name: str, kind: str) -> str:
     return f"{name} || '.' || copy" if name == "unique_id" else name
 
 
-async def _load_patient(connection: store.Connection, ins: Ins, count: int, chance: random.Random) -> None:
+async def _load_patient(connection: Connection, ins: Ins, count: int, chance: random.Random) -> None:
     """Copies rows of one patient into every table that an ingest writes."""
     key, made = patient_key(ins), list(_make_entries(ins, count, chance))
     links, locators, sets = [], [], []
