@@ -161,11 +161,11 @@ async def test_closing_asks_for_a_word_and_reopening_brings_everything_back(
 
 async def test_a_person_without_a_record_opposes_its_opening_or_opens_it(portal: Portal) -> None:
     other = Ins("180129912345656", OID_NIR_TEST)
-    traits = Traits.of("PAT-SANS", "CLAUDE", "M", "1980-12-01", "99123")
+    traits = Traits.of("PAT-SANS", "GABRIEL", "M", "1980-12-01", "99123")
     await portal.services.ins.admit(OPERATOR, Person(ins=other, traits=traits))
     await portal.services.dmp.announce_record(OPERATOR, other)
-    actor = msgspec.structs.replace(CITIZEN, id="citizen-2", name="Gabrielle", patient=other)
-    portal.citizen.visit = Visit(actor=actor, csrf="token", name="Gabrielle", ins=other, holder="Gabrielle")
+    actor = msgspec.structs.replace(CITIZEN, id="citizen-2", name="Gabriel", patient=other)
+    portal.citizen.visit = Visit(actor=actor, csrf="token", name="Gabriel", ins=other, holder="Gabriel")
     assert "M'opposer" in await portal.get("/espace")
     assert "opposition est enregistrée" in await portal.post("/espace/compte/opposition")
     assert "Bonjour" in await portal.post("/espace/compte/ouvrir")
